@@ -1,0 +1,41 @@
+//! Mission Control sends SMS and places calls through Twilio for people who must not send the wrong thing, to the
+//! wrong number, twice. Every outbound action is held until a person approves exactly that content, is sent at most
+//! once, and is followed until Twilio says what became of it.
+//!
+//! This file is the map: the modules in the order in which a request meets them.
+
+// Putting it together.
+pub mod app;
+mod router;
+pub mod config;
+pub mod database;
+pub mod private_postgres;
+pub mod telemetry;
+
+// Small types that everything speaks in.
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod phone;
+
+// A request comes in: manners, then who is asking, then what they want.
+pub mod web;
+pub mod auth;
+pub mod operation;
+pub mod idempotency;
+
+// May it be sent at all, and may this one go?
+pub mod guard;
+pub mod approval;
+
+// It is sent once, and followed.
+pub mod dispatch;
+pub mod twilio;
+pub mod callback;
+
+// What all of it stands on.
+pub mod vault;
+pub mod audit;
+
+// The emulator of Twilio that stands in until there is an account.
+pub mod sandbox;

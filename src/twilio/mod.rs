@@ -1,0 +1,2 @@
+//! (see the map in `lib.rs`)
+pub mod signature;

@@ -1,0 +1,1 @@
+//! Checks of the signature that Twilio puts on its webhooks.
