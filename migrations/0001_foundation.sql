@@ -440,7 +440,7 @@ create table do_not_contact (
 create table audit_lines (
     id bigint generated always as identity primary key,
     object text not null,
-    seq integer not null,
+    seq integer not null default 0,
     at timestamptz not null default clock_timestamp(),
     actor text not null,
     actor_id uuid,

@@ -1,1 +1,58 @@
-//! (see the map in `lib.rs`)
+//! The time, as an input. Tests hold a clock that they move; everything else runs on the system's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::types::PgInterval;
+use time::OffsetDateTime;
+
+/// Where the time comes from.
+///
+/// Time that is compared across processes is read in SQL as `clock_timestamp() + $offset` with [`Clock::offset`]: a
+/// bound "now" would be stale as soon as the process is paused.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// The system's clock plus an offset (microseconds) that a test moves.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock for tests, at the system's time until it is moved.
+    pub fn manual() -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(0)))
+    }
+
+    /// Moves a manual clock forward; the system's clock cannot be moved.
+    pub fn advance(&self, by: Duration) {
+        if let Self::Manual(offset) = self {
+            let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+            offset.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+
+    /// What is added to `clock_timestamp()` in SQL: zero outside tests.
+    pub fn offset(&self) -> PgInterval {
+        PgInterval { months: 0, days: 0, microseconds: self.offset_microseconds() }
+    }
+
+    /// The time for what only this process compares or shows.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the system's time is read")]
+    pub fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + time::Duration::microseconds(self.offset_microseconds())
+    }
+
+    fn offset_microseconds(&self) -> i64 {
+        match self {
+            Self::System => 0,
+            Self::Manual(offset) => offset.load(Ordering::SeqCst),
+        }
+    }
+}
+
+/// A duration as PostgreSQL's `interval`, to the microsecond.
+pub fn interval(duration: Duration) -> PgInterval {
+    PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
+}

@@ -1,1 +1,72 @@
-//! (see the map in `lib.rs`)
+//! The connection to PostgreSQL: the pool, the migrations, and the one safe way to open a transaction.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres, Transaction};
+
+/// Connections of the pool; the fence and the listener have one more each.
+pub const POOL_SIZE: u32 = 16;
+
+/// Longest wait for a free connection; past this a request is answered 503.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a pooled connection may stay inside a transaction without a statement. A backstop: a transaction that is
+/// forgotten must not hold its locks for ever.
+const IDLE_IN_TRANSACTION: &str = "15s";
+
+/// All migrations, in the binary.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Opens a pool without waiting for the database: it may be away at the start and come back.
+pub fn pool(options: PgConnectOptions) -> PgPool {
+    let options = options
+        .application_name("mission-control")
+        .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION), ("statement_timeout", "15s")]);
+    PgPoolOptions::new()
+        .max_connections(POOL_SIZE)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(Duration::from_secs(1800))
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+/// Begins a transaction in a task of its own.
+///
+/// In sqlx up to 0.9.0 `Pool::begin` is not cancel-safe on PostgreSQL: a handler that is dropped during `BEGIN` (the
+/// client went away) gives its connection back inside an open transaction, and what others "commit" on it later is
+/// lost. A task is not dropped with the handler.
+pub async fn begin(db: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let db = db.clone();
+    #[expect(clippy::disallowed_methods, reason = "the one caller of begin; the task ends with the statement")]
+    let begun = tokio::spawn(async move { db.begin().await }).await;
+    begun.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+}
+
+/// Whether the database is away or overloaded, rather than in disagreement with us.
+pub fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => true,
+        // Classes 08 connection, 53 resources (a full disk among them), 57 shutdown or cancelled, 58 system error,
+        // 25006 read-only after a fail-over; 40 serialization and 55P03 lock: repeat.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class))
+                || code == "25006"
+                || code == "55P03"
+        }),
+        _ => false,
+    }
+}
+
+/// The name of the constraint or unique index that refused a statement.
+pub fn violated_constraint(error: &sqlx::Error) -> Option<&str> {
+    match error {
+        sqlx::Error::Database(error) => error.constraint(),
+        _ => None,
+    }
+}

@@ -7,6 +7,7 @@
 // Putting it together.
 pub mod app;
 mod router;
+pub mod state;
 pub mod config;
 pub mod database;
 pub mod private_postgres;

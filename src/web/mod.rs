@@ -1,1 +1,62 @@
-//! (see the map in `lib.rs`)
+//! HTTP manners, without any domain: what happens to each request before a handler sees it and to each answer before
+//! it leaves.
+
+pub(crate) mod client;
+pub(crate) mod correlation;
+pub mod extract;
+mod origin;
+mod problems;
+pub(crate) mod views;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use crate::error::Problem;
+use crate::state::AppState;
+
+/// Largest request body in bytes; the longest message with all its fields is well under it.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// Longest a handler may take; past this the caller hears 503 and may repeat with the same key.
+/// `Prefer: wait` and streams are routed outside.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The layers around every route, the outermost first:
+///
+/// 1. correlation id: names the request in its answer and in every log line, and logs its end;
+/// 2. problems: writes the body of every refusal, as a document or as a page;
+/// 3. panics: a bug in one handler answers 500 and takes nothing else down;
+/// 4. client: whose address it is, believing only configured proxies;
+/// 5. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
+/// 6. size: no body over the limit is read.
+pub(crate) fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
+    router
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(from_fn_with_state(app.clone(), origin::known_host))
+        .layer(from_fn_with_state(app.clone(), client::identify))
+        .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(from_fn_with_state(app.clone(), problems::write))
+        .layer(from_fn(correlation::name))
+}
+
+/// The layers of routes that a browser's session may use: no other site can make it act.
+pub(crate) fn same_origin(router: Router<AppState>, app: &AppState) -> Router<AppState> {
+    origin::protect(router, app)
+}
+
+fn answer_panic(panic: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    let error = crate::error::Error::Internal(anyhow::anyhow!("panic: {text}"));
+    axum::response::IntoResponse::into_response(Problem::from(error))
+}
+
+impl From<crate::error::Error> for Problem {
+    fn from(error: crate::error::Error) -> Self {
+        error.into_problem()
+    }
+}

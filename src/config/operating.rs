@@ -1,0 +1,168 @@
+//! The operating settings: what people change while the service runs.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Mode;
+
+/// A choice that is the safe one in live mode and the convenient one in the sandbox, unless it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ByMode<T> {
+    /// Somebody chose.
+    Chosen(T),
+    /// The mode decides.
+    ByMode(ByModeWord),
+}
+
+/// The word `by_mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ByModeWord {
+    /// `by_mode`
+    ByMode,
+}
+
+impl<T: Copy> ByMode<T> {
+    fn resolve(self, mode: Mode, sandbox: T, live: T) -> T {
+        match (self, mode) {
+            (Self::Chosen(value), _) => value,
+            (Self::ByMode(_), Mode::Sandbox) => sandbox,
+            (Self::ByMode(_), Mode::Live) => live,
+        }
+    }
+}
+
+/// What becomes of an attempt that Twilio provably never accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    /// It is sent again, at most twice.
+    Auto,
+    /// A person decides.
+    Person,
+}
+
+/// All operating settings as they are stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operating {
+    /// Who may let what go, and how long it waits.
+    pub approval: Approval,
+    /// How fast and how carefully it is sent.
+    pub dispatch: Dispatch,
+    /// What callers must bring.
+    pub api: Api,
+}
+
+/// Settings of the approval; see `config/default.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Whether every operation waits for a person.
+    pub required: bool,
+    four_eyes: ByMode<bool>,
+    /// Lets the requester approve in spite of four eyes.
+    pub allow_self_approval: bool,
+    tokens_may_decide: ByMode<bool>,
+    pending_seconds: u32,
+    execution_window_seconds: u32,
+}
+
+impl Approval {
+    /// Whether the requester is kept from approving.
+    pub fn four_eyes(&self, mode: Mode) -> bool {
+        self.four_eyes.resolve(mode, false, true)
+    }
+
+    /// Whether API tokens may decide.
+    pub fn tokens_may_decide(&self, mode: Mode) -> bool {
+        self.tokens_may_decide.resolve(mode, true, false)
+    }
+
+    /// How long an operation waits for a decision.
+    pub fn pending(&self) -> Duration {
+        Duration::from_secs(self.pending_seconds.into())
+    }
+
+    /// How long after its approval an operation may go out.
+    pub fn execution_window(&self) -> Duration {
+        Duration::from_secs(self.execution_window_seconds.into())
+    }
+}
+
+/// Settings of sending; see `config/default.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dispatch {
+    sms_segments_per_second: ByMode<f64>,
+    /// Calls a second that one sender starts; 0 is no limit.
+    pub calls_per_second: f64,
+    deadline_seconds: u32,
+    settle_seconds: u32,
+    on_unknown: ByMode<OnUnknown>,
+    sender_is_exclusive: ByMode<bool>,
+}
+
+impl Dispatch {
+    /// Segments a second that one sender sends; 0 is no limit.
+    pub fn sms_segments_per_second(&self, mode: Mode) -> f64 {
+        self.sms_segments_per_second.resolve(mode, 0.0, 1.0)
+    }
+
+    /// How long an attempt may take before its outcome counts as unknown.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_seconds.into())
+    }
+
+    /// How long after the deadline Twilio may still come to know of an accepted message.
+    pub fn settle(&self) -> Duration {
+        Duration::from_secs(self.settle_seconds.into())
+    }
+
+    /// What becomes of an attempt that Twilio provably never accepted.
+    pub fn on_unknown(&self, mode: Mode) -> OnUnknown {
+        self.on_unknown.resolve(mode, OnUnknown::Auto, OnUnknown::Person)
+    }
+
+    /// Whether nobody else sends from our numbers.
+    pub fn sender_is_exclusive(&self, mode: Mode) -> bool {
+        self.sender_is_exclusive.resolve(mode, true, false)
+    }
+}
+
+/// Settings of the API; see `config/default.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// Refuses requests without an idempotency key.
+    pub require_idempotency_key: bool,
+}
+
+impl Operating {
+    /// What cannot work, with the setting's name and what to choose.
+    pub fn validate(&self) -> Result<(), String> {
+        let seconds = [
+            ("approval.pending_seconds", self.approval.pending_seconds, 60, 14 * 86_400),
+            ("approval.execution_window_seconds", self.approval.execution_window_seconds, 60, 86_400),
+            // Shorter than connect, request and record together would call sends unknown that are under way.
+            ("dispatch.deadline_seconds", self.dispatch.deadline_seconds, 30, 300),
+            ("dispatch.settle_seconds", self.dispatch.settle_seconds, 10, 3600),
+        ];
+        for (name, value, least, most) in seconds {
+            if !(least..=most).contains(&value) {
+                return Err(format!("{name} is {value}. Choose {least} to {most} seconds."));
+            }
+        }
+        for (name, rate) in [
+            ("dispatch.sms_segments_per_second", self.dispatch.sms_segments_per_second(Mode::Live)),
+            ("dispatch.calls_per_second", self.dispatch.calls_per_second),
+        ] {
+            if !(0.0..=10_000.0).contains(&rate) {
+                return Err(format!("{name} is {rate}. Choose 0 (no limit) to 10000 a second."));
+            }
+        }
+        Ok(())
+    }
+}

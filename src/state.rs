@@ -1,0 +1,36 @@
+//! What every handler and worker holds.
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::{Config, PublicUrl};
+
+/// The running service: plain fields, cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// Settings of the process.
+    pub config: Arc<Config>,
+    /// Base of every link and callback.
+    pub public_url: Arc<PublicUrl>,
+    /// The host names that we answer to.
+    pub hosts: Arc<[String]>,
+    /// The pool.
+    pub db: PgPool,
+    /// The time.
+    pub clock: Clock,
+    /// What runs beside requests.
+    pub tasks: Tasks,
+}
+
+/// The tasks of the service and the two stages of its stop.
+#[derive(Clone, Default)]
+pub struct Tasks {
+    /// Every task of ours; the stop waits for it.
+    pub tracker: TaskTracker,
+    /// First stage: begin nothing new, finish what is under way.
+    pub stopping: CancellationToken,
+}

@@ -1,0 +1,118 @@
+//! Extractors whose refusals are problems with a remedy.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+
+use crate::error::Problem;
+
+/// A JSON body, or a JSON answer.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// The fields of a posted form.
+#[derive(Debug)]
+pub struct Form<T>(pub T);
+
+/// The variable parts of the path. What does not parse does not exist: 404.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+/// The query of the URL.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !has_content_type(request.headers(), "application/json") {
+            return Err(unsupported("application/json"));
+        }
+        let body = read_body(request, state).await?;
+        serde_json::from_slice(&body).map(Self).map_err(|error| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_json",
+                format!("The body cannot be read as JSON: {error}. Correct it and send it again."),
+            )
+        })
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !has_content_type(request.headers(), "application/x-www-form-urlencoded") {
+            return Err(unsupported("application/x-www-form-urlencoded"));
+        }
+        let body = read_body(request, state).await?;
+        serde_urlencoded::from_bytes(&body).map(Self).map_err(|error| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_form",
+                format!("The form cannot be read: {error}. Load the page again and repeat."),
+            )
+        })
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        #[expect(clippy::disallowed_types, reason = "wrapped here")]
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0))
+            .map_err(|_| Problem::not_found("There is nothing with this id. Check the address."))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        serde_urlencoded::from_str(query).map(Self).map_err(|error| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_query",
+                format!("The query cannot be read: {error}. See the README for its parameters."),
+            )
+        })
+    }
+}
+
+impl<T: serde::Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body)
+                .into_response(),
+            Err(error) => crate::error::Error::Internal(error.into()).into_response(),
+        }
+    }
+}
+
+/// Reads a body that the size layer has bounded.
+pub(crate) async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<bytes::Bytes, Problem> {
+    bytes::Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is larger than 64 KiB. Send less.")
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body ended early. Send the request again."),
+    })
+}
+
+/// Whether the body is declared to be of this media type, whatever its parameters.
+pub(crate) fn has_content_type(headers: &HeaderMap, expected: &str) -> bool {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    declared.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(expected))
+}
+
+fn unsupported(expected: &str) -> Problem {
+    let detail = format!("The body must be {expected}. Set the Content-Type header.");
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+}
