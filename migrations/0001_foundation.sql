@@ -199,9 +199,8 @@ create table operations (
     attempts integer not null default 0,
     automatic_resends integer not null default 0,
     sending_deadline timestamptz,
-    -- since when it is held up by something else than the rate: a block, a back-off
-    delayed_since timestamptz,
-    delayed_reason text,
+    -- why the last try did not leave us
+    delay_reason text,
 
     -- what became of it
     provider_sid text,
@@ -250,6 +249,26 @@ create index operations_recipient on operations (to_number, id desc);
 create index operations_state on operations (state, id desc);
 create index operations_match on operations (match_key, id desc);
 create unique index operations_sid on operations (provider_sid) where provider_sid is not null;
+
+-- Whether an operation counts as ended: a final state, or accepted and without news for so long that none will come.
+create function is_over(o operations) returns boolean language sql immutable as $$
+    select o.state in ('delivered', 'failed', 'rejected', 'expired', 'cancelled')
+        or (o.state = 'accepted' and o.settled_at is not null)
+$$;
+
+-- What a person must look at, until somebody acknowledges it. One definition for the page, the count and the filter.
+create function needs_attention(o operations, at timestamptz) returns boolean language sql immutable as $$
+    select o.acknowledged_at is null and (
+        o.state = 'needs_review'
+        or (o.state = 'unknown' and o.unknown_since < at - interval '5 minutes')
+        or (o.state = 'sending' and o.sending_deadline < at)
+        -- blocked by its twin, backing off, or behind a hold
+        or (o.state = 'approved' and o.approved_at < at - interval '10 minutes')
+        or (o.state = 'expired' and o.approved_at is not null)
+        or o.conflicted_at is not null
+        or o.duplicate_suspected_at is not null
+        or o.audio_not_fetched_at is not null)
+$$;
 
 create function operation_content_is_immutable() returns trigger language plpgsql as $$
 begin

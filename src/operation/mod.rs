@@ -1,1 +1,7 @@
-//! (see the map in `lib.rs`)
+//! What people want to send: content, state, and every address under which an operation is asked for, listed and read.
+
+pub mod content;
+pub mod request;
+pub mod segments;
+pub mod status;
+pub mod store;

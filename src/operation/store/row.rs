@@ -1,0 +1,158 @@
+//! An operation as it stands.
+
+use sqlx::PgPool;
+use time::OffsetDateTime;
+
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::id::{OperationId, UserId};
+use crate::operation::content::{ContentDigest, Kind, hex};
+use crate::operation::status::State;
+
+/// One row, with the names of the people in it and what follows from other rows.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    pub id: OperationId,
+    pub mode: Mode,
+    pub kind: Kind,
+    pub state: State,
+    pub to_number: String,
+    pub from_number: String,
+    pub message: Option<String>,
+    pub audio_url: Option<String>,
+    pub content_digest: Option<Vec<u8>>,
+    pub segments: Option<i32>,
+    pub encoding: Option<String>,
+    pub requested_by: UserId,
+    pub requester: String,
+    pub requester_email: String,
+    pub token_name: Option<String>,
+    pub source: String,
+    pub note: Option<String>,
+    pub correlation_id: String,
+    pub idempotency_key: String,
+    pub replays: i32,
+    pub last_replayed_at: Option<OffsetDateTime>,
+    pub created_at: OffsetDateTime,
+    pub updated_at: OffsetDateTime,
+    pub possible_duplicate_of: Option<OperationId>,
+    pub gate_rule: String,
+    pub expires_at: OffsetDateTime,
+    pub approver: Option<String>,
+    pub approved_by_rule: Option<String>,
+    pub self_approved: bool,
+    pub approved_at: Option<OffsetDateTime>,
+    pub execute_before: Option<OffsetDateTime>,
+    pub attempts: i32,
+    pub not_before: OffsetDateTime,
+    pub delay_reason: Option<String>,
+    pub blocked_by: Option<OperationId>,
+    pub provider_sid: Option<String>,
+    pub provider_status: Option<String>,
+    pub error_code: Option<i32>,
+    pub reason: Option<String>,
+    pub reason_code: Option<String>,
+    pub unknown_since: Option<OffsetDateTime>,
+    pub accepted_at: Option<OffsetDateTime>,
+    pub finished_at: Option<OffsetDateTime>,
+    pub settled_at: Option<OffsetDateTime>,
+    pub conflicted_at: Option<OffsetDateTime>,
+    pub duplicate_suspected_at: Option<OffsetDateTime>,
+    pub acknowledged_at: Option<OffsetDateTime>,
+    pub needs_attention: bool,
+}
+
+impl Operation {
+    /// The digest that a decision must name; `None` while its speech is being made.
+    pub fn digest(&self) -> Option<String> {
+        self.content_digest.as_deref().map(hex)
+    }
+
+    /// Whether a decision names the content that stands here.
+    pub fn has_digest(&self, digest: ContentDigest) -> bool {
+        self.content_digest.as_deref() == Some(&digest.as_bytes()[..])
+    }
+
+    /// Twilio's word where there is one, else ours.
+    pub fn status(&self) -> &str {
+        self.provider_status.as_deref().unwrap_or(self.state.as_str())
+    }
+}
+
+/// `query_as!` of [`Operation`] over `operations o`, with what follows `from`'s joins given by the caller. `$1` is the
+/// clock's offset.
+macro_rules! select_operations {
+    ($tail:literal, $($argument:expr),* $(,)?) => {
+        sqlx::query_as!(
+            $crate::operation::store::Operation,
+            r#"
+            select
+                o.id as "id: OperationId",
+                o.mode as "mode: Mode",
+                o.kind as "kind: Kind",
+                o.state as "state: State",
+                o.to_number,
+                o.from_number,
+                o.message,
+                o.audio_url,
+                o.content_digest,
+                o.segments,
+                o.encoding,
+                o.requested_by as "requested_by: UserId",
+                requester.name as requester,
+                requester.email as requester_email,
+                token.name as "token_name?",
+                o.source,
+                o.note,
+                o.correlation_id,
+                o.idempotency_key,
+                coalesce(key.replays, 0) as "replays!",
+                key.last_replayed_at as "last_replayed_at?",
+                o.created_at,
+                o.updated_at,
+                o.possible_duplicate_of as "possible_duplicate_of: OperationId",
+                o.gate_rule,
+                o.expires_at,
+                approver.name as "approver?",
+                o.approved_by_rule,
+                o.self_approved,
+                o.approved_at,
+                o.execute_before,
+                o.attempts,
+                o.not_before,
+                o.delay_reason,
+                case when o.state = 'approved' then (
+                    select a.operation_id
+                    from attempts a
+                    where a.match_key = o.match_key and a.state in ('sending', 'unknown') and a.operation_id <> o.id
+                    limit 1
+                ) end as "blocked_by: OperationId",
+                o.provider_sid,
+                o.provider_status,
+                o.error_code,
+                o.reason,
+                o.reason_code,
+                o.unknown_since,
+                o.accepted_at,
+                o.finished_at,
+                o.settled_at,
+                o.conflicted_at,
+                o.duplicate_suspected_at,
+                o.acknowledged_at,
+                needs_attention(o, clock_timestamp() + $1::interval) as "needs_attention!"
+            from operations o
+            join users requester on requester.id = o.requested_by
+            left join users approver on approver.id = o.approved_by
+            left join api_tokens token on token.id = o.requested_token
+            left join idempotency_keys key on key.operation_id = o.id
+            "# + $tail,
+            $($argument),*
+        )
+    };
+}
+pub(super) use select_operations;
+
+/// The operation with this id, of this mode: operations of the other mode do not exist here.
+pub async fn find(db: &PgPool, clock: &Clock, mode: Mode, id: OperationId) -> sqlx::Result<Option<Operation>> {
+    select_operations!("where o.id = $2 and o.mode = $3", clock.offset(), id.0, mode.as_str()).fetch_optional(db).await
+}

@@ -1,0 +1,182 @@
+//! The whole story of one operation: what was decided, tried, looked up and reported.
+
+use serde_json::Value;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+
+use crate::id::{AttemptId, OperationId};
+use crate::operation::content::hex;
+
+/// Everything that happened to an operation, each list oldest first.
+#[derive(Debug)]
+pub struct Story {
+    pub decisions: Vec<Decision>,
+    pub attempts: Vec<Attempt>,
+    pub evidence: Vec<Evidence>,
+    pub events: Vec<Event>,
+    pub history: Vec<HistoryLine>,
+}
+
+/// A decision of a person or of a rule.
+#[derive(Debug)]
+pub struct Decision {
+    pub decision: String,
+    pub digest: Option<Vec<u8>>,
+    pub decided_by: Option<String>,
+    pub token: Option<String>,
+    pub rule: Option<String>,
+    pub outcome: Option<String>,
+    pub sid: Option<String>,
+    pub reason: Option<String>,
+    pub self_approved: bool,
+    pub decided_at: OffsetDateTime,
+}
+
+/// One try to hand it to Twilio.
+#[derive(Debug)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub number: i32,
+    pub state: String,
+    pub started_at: OffsetDateTime,
+    pub deadline_at: OffsetDateTime,
+    pub settle_at: OffsetDateTime,
+    pub ended_at: Option<OffsetDateTime>,
+    pub http_status: Option<i32>,
+    pub error_code: Option<i32>,
+    pub detail: Option<String>,
+    pub provider_sid: Option<String>,
+    pub bound_by: Option<String>,
+    pub request_id: Option<String>,
+}
+
+/// What was looked up about an unknown outcome.
+#[derive(Debug)]
+pub struct Evidence {
+    pub asked: Value,
+    pub found: Value,
+    pub conclusion: String,
+    pub at: OffsetDateTime,
+}
+
+/// A fact that Twilio reported.
+#[derive(Debug)]
+pub struct Event {
+    pub kind: String,
+    pub sid: String,
+    pub status: Option<String>,
+    pub error_code: Option<i32>,
+    pub matched_by: String,
+    pub received_at: OffsetDateTime,
+    pub payload: Value,
+}
+
+/// A line of the audit.
+#[derive(Debug)]
+pub struct HistoryLine {
+    pub seq: i32,
+    pub at: OffsetDateTime,
+    pub actor: String,
+    pub action: String,
+    pub from_state: Option<String>,
+    pub to_state: Option<String>,
+    pub details: Value,
+    pub hash: Vec<u8>,
+}
+
+impl Decision {
+    /// The digest that was decided on.
+    pub fn digest_hex(&self) -> Option<String> {
+        self.digest.as_deref().map(hex)
+    }
+}
+
+/// Reads the story.
+pub async fn story(db: &PgPool, id: OperationId) -> sqlx::Result<Story> {
+    let decisions = sqlx::query_as!(
+        Decision,
+        r#"
+        select
+            d.decision,
+            d.digest,
+            u.name as "decided_by?",
+            t.name as "token?",
+            d.rule,
+            d.outcome,
+            d.sid,
+            d.reason,
+            d.self_approved,
+            d.decided_at
+        from decisions d
+        left join users u on u.id = d.decided_by
+        left join api_tokens t on t.id = d.token_id
+        where d.operation_id = $1
+        order by d.id
+        "#,
+        id.0,
+    )
+    .fetch_all(db)
+    .await?;
+    let attempts = sqlx::query_as!(
+        Attempt,
+        r#"
+        select
+            id as "id: AttemptId",
+            number,
+            state,
+            started_at,
+            deadline_at,
+            settle_at,
+            ended_at,
+            http_status,
+            error_code,
+            detail,
+            provider_sid,
+            bound_by,
+            request_id
+        from attempts
+        where operation_id = $1
+        order by number
+        "#,
+        id.0,
+    )
+    .fetch_all(db)
+    .await?;
+    let evidence = sqlx::query_as!(
+        Evidence,
+        r#"
+        select asked, found, conclusion, at
+        from evidence
+        where operation_id = $1
+        order by id
+        "#,
+        id.0,
+    )
+    .fetch_all(db)
+    .await?;
+    let events = sqlx::query_as!(
+        Event,
+        r#"
+        select kind, sid, status, error_code, matched_by, received_at, payload
+        from provider_events
+        where operation_id = $1
+        order by id
+        "#,
+        id.0,
+    )
+    .fetch_all(db)
+    .await?;
+    let history = sqlx::query_as!(
+        HistoryLine,
+        r#"
+        select seq, at, actor, action, from_state, to_state, details, hash
+        from audit_lines
+        where object = 'operation/' || $1::uuid
+        order by seq
+        "#,
+        id.0,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(Story { decisions, attempts, evidence, events, history })
+}
