@@ -4,8 +4,8 @@
 -- (unique indexes, check constraints and triggers below). And a table is written by one module only, named above it.
 
 -- ---------------------------------------------------------------------------------------------------------------
--- database: which installation this is. `system_identifier` and `timeline_id` come from pg_control: if they differ
--- at start, the database was restored or promoted and the service starts on hold, because sends made since the
+-- guard: which installation this is. `system_identifier` and `timeline_id` come from pg_control: if they differ at
+-- start, the database was restored or promoted and the service starts on hold, because sends made since the
 -- backup are not in it.
 create table deployment (
     singleton boolean primary key default true check (singleton),
@@ -13,6 +13,8 @@ create table deployment (
     mode text check (mode in ('sandbox', 'live')),
     system_identifier bigint,
     timeline_id integer,
+    -- the object id of this table: another one after a dump was restored into the same cluster
+    incarnation bigint,
     created_at timestamptz not null default clock_timestamp()
 );
 insert into deployment default values;
@@ -386,7 +388,7 @@ create unique index attempts_one_open_per_match_key on attempts (match_key) wher
 create unique index attempts_one_live_per_operation on attempts (operation_id)
     where state in ('sending', 'unknown', 'accepted');
 create unique index attempts_sid_bound_once on attempts (provider_sid) where provider_sid is not null;
-create index attempts_open on attempts (deadline_at) where state in ('sending', 'unknown');
+create index attempts_open on attempts (deadline_at) where state in ('sending', 'unknown', 'needs_review');
 
 -- dispatch: what was looked up about an attempt whose outcome is not known, and what it showed.
 create table evidence (

@@ -1,1 +1,6 @@
-//! (see the map in `lib.rs`)
+//! What Twilio reports. A report is checked before it is believed, and committed before it is answered.
+
+mod facts;
+mod webhook;
+
+pub(crate) use webhook::router;

@@ -1,1 +1,4 @@
-//! (see the map in `lib.rs`)
+//! May anything be sent at all? The hold stops all sending; the do-not-contact list stops sending to a number. Both are
+//! read in the statements that ask, claim and fence, so that no code path can forget them.
+
+pub mod hold;

@@ -1,0 +1,224 @@
+//! A report as a fact: stored once, and the operation moved by rank, so that late, repeated and reordered reports change
+//! nothing.
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use sqlx::PgPool;
+
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::database;
+use crate::id::OperationId;
+use crate::operation::status::State;
+use crate::twilio::errors;
+
+/// A status report on a message, checked.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// The operation that the URL names.
+    pub(super) operation: OperationId,
+    /// SHA-256 of the reference in the URL.
+    pub(super) ref_hash: Option<[u8; 32]>,
+    pub(super) account_sid: String,
+    pub(super) sid: String,
+    pub(super) status: String,
+    pub(super) error_code: Option<i32>,
+    /// All parameters, as they came.
+    pub(super) payload: Value,
+}
+
+/// What a report did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The operation moved, or was marked.
+    Moved,
+    /// It said nothing new.
+    Nothing,
+    /// It belongs to no operation that we know: kept, not believed.
+    Orphan,
+}
+
+/// The rank of Twilio's words about a message: a report never goes back. Final words share one rank, `read` is beyond.
+/// Source: Twilio, "Outbound message status in status callbacks"; there is no order guarantee.
+fn rank(status: &str) -> i16 {
+    match status {
+        "queued" => 2,
+        "sent" => 4,
+        "delivered" | "undelivered" | "failed" | "canceled" => 5,
+        "read" => 6,
+        "accepted" | "scheduled" => 1,
+        // `sending`, and any word that Twilio may add: it has the message.
+        _ => 3,
+    }
+}
+
+/// What a word means for us.
+fn state(status: &str) -> State {
+    match status {
+        "delivered" | "read" => State::Delivered,
+        "undelivered" | "failed" | "canceled" => State::Failed,
+        _ => State::Accepted,
+    }
+}
+
+impl Report {
+    /// What makes a repeat a repeat.
+    fn dedup(&self) -> [u8; 32] {
+        let parts = serde_json::json!(["message_status", self.operation, self.ref_hash, self.sid, self.status, self.error_code]);
+        Sha256::digest(parts.to_string().as_bytes()).into()
+    }
+
+    fn reason(&self) -> Option<String> {
+        (state(&self.status) == State::Failed).then(|| match self.error_code {
+            Some(code) => format!("{} ({code})", errors::in_words(code)),
+            None => format!("Twilio says {}.", self.status),
+        })
+    }
+}
+
+/// Stores the fact and moves its operation, in one statement. A report whose reference names one of our attempts is
+/// believed; one without only for a SID that is bound to this operation already.
+pub(super) async fn take(db: &PgPool, clock: &Clock, mode: Mode, report: &Report) -> sqlx::Result<Effect> {
+    match store_and_move(db, clock, mode, report, true).await {
+        // The SID stands at another operation: the fact is kept and the contradiction shown, but nothing is rebound.
+        Err(error) if database::violated_constraint(&error) == Some("operations_sid") => {
+            store_and_move(db, clock, mode, report, false).await
+        }
+        result => result,
+    }
+}
+
+async fn store_and_move(
+    db: &PgPool,
+    clock: &Clock,
+    mode: Mode,
+    report: &Report,
+    may_bind: bool,
+) -> sqlx::Result<Effect> {
+    let row = sqlx::query!(
+        r#"
+        with clock as materialized (
+            select clock_timestamp() + $1::interval as at
+        ), attempt as (
+            select id, state, provider_sid, bound_by
+            from attempts
+            where ref_hash = $2 and operation_id = $3 and mode = $4 and account_sid = $5
+        ), matched as (
+            select
+                (select id from attempt) as attempt_id,
+                case
+                    when exists (select from attempt) then 'reference'
+                    when exists (
+                        select from operations where id = $3 and mode = $4 and provider_sid = $6) then 'sid'
+                    else 'nothing'
+                end as matched_by
+        ), event as (
+            insert into provider_events (
+                mode, kind, operation_id, attempt_id, matched_by, account_sid, sid, status, rank, error_code, payload,
+                received_at, dedup)
+            select
+                $4, 'message_status', case when matched_by <> 'nothing' then $3::uuid end, attempt_id, matched_by, $5, $6,
+                $7, $8, $9, $10, clock.at, $11
+            from matched, clock
+            on conflict (dedup) do nothing
+            returning matched_by
+        ), before as (
+            select
+                o.id,
+                o.state,
+                o.provider_rank < $8
+                    and (o.state in ('sending', 'unknown', 'needs_review', 'accepted')
+                        or (o.state = 'delivered' and $12 = 'delivered')) as advances,
+                -- another final word than the one that stands, or another SID than the one that is bound
+                ($12 in ('delivered', 'failed') and o.state in ('delivered', 'failed') and o.state <> $12)
+                    or (o.provider_sid is not null and o.provider_sid <> $6) as contradicts,
+                o.provider_sid is null
+                    or (o.provider_sid <> $6
+                        and (select a.bound_by in ('list', 'person') from attempt a)) as binds,
+                -- it was judged not to be on its way, and it is
+                coalesce((select a.state in ('absent', 'not_sent', 'refused', 'resolved') from attempt a), false)
+                    as was_written_off
+            from operations o, event
+            where o.id = $3 and o.mode = $4 and event.matched_by <> 'nothing'
+            for update of o
+        ), moved as (
+            update operations o
+            set state = case when advances then $12 else o.state end,
+                provider_sid = case when $13 and binds and not was_written_off then $6 else o.provider_sid end,
+                provider_status = case when advances then $7 else o.provider_status end,
+                provider_rank = case when advances then $8 else o.provider_rank end,
+                error_code = case when advances then $9 else o.error_code end,
+                reason = case when advances then $14 else o.reason end,
+                reason_code = case when advances and $12 = 'failed' then 'not_delivered' else o.reason_code end,
+                unknown_since = case when advances then null else o.unknown_since end,
+                sending_deadline = case when advances then null else o.sending_deadline end,
+                accepted_at = case when advances then coalesce(o.accepted_at, clock.at) else o.accepted_at end,
+                finished_at = case
+                    when advances and $12 in ('delivered', 'failed') then coalesce(o.finished_at, clock.at)
+                    else o.finished_at
+                end,
+                conflicted_at = case when contradicts then coalesce(o.conflicted_at, clock.at) else o.conflicted_at end,
+                duplicate_suspected_at = case
+                    when was_written_off then coalesce(o.duplicate_suspected_at, clock.at)
+                    else o.duplicate_suspected_at
+                end,
+                acknowledged_at = case when contradicts or was_written_off then null else o.acknowledged_at end,
+                updated_at = clock.at
+            from before, clock
+            where o.id = before.id and (advances or contradicts or binds or was_written_off)
+            returning o.id, before.state as from_state, o.state as to_state, o.mode, contradicts, was_written_off,
+                o.correlation_id
+        ), line as (
+            insert into audit_lines (object, at, actor, action, from_state, to_state, mode, correlation_id, details)
+            select
+                'operation/' || id, clock.at, 'twilio', 'twilio.callback', from_state, to_state, mode, correlation_id,
+                jsonb_build_object(
+                    'sid', $6::text, 'status', $7::text, 'errorCode', $9::integer,
+                    'conflicted', contradicts, 'duplicateSuspected', was_written_off)
+            from moved, clock
+        )
+        select
+            matched.matched_by as "matched_by!",
+            exists (select from moved) as "moved!"
+        from matched
+        "#,
+        clock.offset(),
+        report.ref_hash.as_ref().map(|hash| &hash[..]),
+        report.operation.0,
+        mode.as_str(),
+        report.account_sid,
+        report.sid,
+        report.status,
+        rank(&report.status),
+        report.error_code,
+        report.payload,
+        &report.dedup()[..],
+        state(&report.status).as_str(),
+        may_bind,
+        report.reason(),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(match (row.matched_by.as_str(), row.moved) {
+        ("nothing", _) => Effect::Orphan,
+        (_, true) => Effect::Moved,
+        (_, false) => Effect::Nothing,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn final_words_outrank_all_others_and_each_other_never() {
+        for word in ["accepted", "scheduled", "queued", "sending", "sent", "a word of tomorrow"] {
+            assert!(rank(word) < rank("delivered") && state(word) == State::Accepted, "{word}");
+        }
+        for word in ["delivered", "undelivered", "failed", "canceled"] {
+            assert_eq!(rank(word), 5, "{word}");
+            assert!(state(word).is_final());
+        }
+        assert!(rank("read") > rank("delivered") && state("read") == State::Delivered);
+    }
+}

@@ -1,0 +1,115 @@
+//! The doors that Twilio knocks at. In this order: size, path and method, signature, account, and only then what it says.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::routing::post;
+
+use super::facts::{self, Effect, Report};
+use crate::dispatch::claim::Reference;
+use crate::error::{Problem, Result};
+use crate::id::OperationId;
+use crate::state::AppState;
+use crate::twilio::signature::{self, Body, Signed, SignedBy};
+use crate::web::extract::{Path, has_content_type, read_body};
+
+/// Longest SID, status or account that is stored.
+const WORD_LIMIT: usize = 64;
+
+/// The routes of Twilio's reports.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new().route("/webhooks/twilio/message-status/{operation}", post(message_status))
+}
+
+async fn message_status(
+    State(app): State<AppState>,
+    Path(operation): Path<OperationId>,
+    uri: Uri,
+    request: Request,
+) -> Result<StatusCode> {
+    let headers = request.headers().clone();
+    let body = read_body(request, &app).await?;
+    let params = verify(&app, &uri, &headers, &body).await?;
+
+    let Some(report) = parse(operation, &uri, &params) else {
+        let detail = "MessageSid, AccountSid or MessageStatus is missing.";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_callback", detail).into());
+    };
+    let effect = facts::take(&app.db, &app.clock, app.config.mode, &report).await?;
+    tracing::info!(
+        event = "twilio.callback",
+        %operation,
+        sid = report.sid,
+        status = report.status,
+        error_code = report.error_code,
+        effect = ?effect,
+        mode = %app.config.mode,
+    );
+    if effect == Effect::Moved {
+        app.changes.announce(operation);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Checks signature and account, and answers the decoded parameters. The URL is the configured one with the path and
+/// query byte for byte: `Host` and forwarding headers could say anything.
+async fn verify(app: &AppState, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Vec<(String, String)>> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(given) = header(signature::SIGNATURE_HEADER) else { return Err(refused("missing").into()) };
+    let url = app.public_url.join(uri.path_and_query().map_or("/", |path| path.as_str()));
+    let is_form = has_content_type(headers, "application/x-www-form-urlencoded");
+    let params: Vec<(String, String)> = match is_form {
+        true => url::form_urlencoded::parse(body).into_owned().collect(),
+        false => serde_json::from_slice::<std::collections::BTreeMap<String, serde_json::Value>>(body)
+            .map(|members| members.into_iter().map(|(name, value)| (name, text(value))).collect())
+            .unwrap_or_default(),
+    };
+    let signed_body = if is_form { Body::Form(&params) } else { Body::Json(body) };
+    let request = Signed { url: &url, signature: given, settings: header(signature::SETTINGS_HEADER), body: signed_body };
+
+    let tokens = app.vault.webhook_tokens().await?;
+    let secrets: Vec<_> = tokens.iter().map(|token| &token.token).collect();
+    let account = params.iter().find(|(name, _)| name == "AccountSid").map(|(_, value)| value.as_str());
+    match signature::verify(&request, &secrets, &app.shared_keys) {
+        Some(SignedBy::AuthToken(index)) if account == Some(tokens[index].account_sid.as_str()) => {
+            if let Some(version) = tokens[index].version {
+                app.vault.note_signature(version).await?;
+            }
+            Ok(params)
+        }
+        Some(SignedBy::SharedKey(_)) if tokens.iter().any(|token| account == Some(token.account_sid.as_str())) => Ok(params),
+        Some(_) => Err(refused("another account").into()),
+        None => Err(refused("does not fit").into()),
+    }
+}
+
+fn refused(why: &'static str) -> Problem {
+    tracing::warn!(event = "twilio.callback", refused = why, "a callback was refused");
+    Problem::forbidden("bad_signature", "The signature does not fit.")
+}
+
+fn text(value: serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+fn parse(operation: OperationId, uri: &Uri, params: &[(String, String)]) -> Option<Report> {
+    let find = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let word = |name: &str| find(name).filter(|word| (1..=WORD_LIMIT).contains(&word.len()) && word.is_ascii()).map(str::to_owned);
+    let reference = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "ref")
+        .map(|(_, reference)| Reference::hash(&reference));
+    // PostgreSQL's JSON holds no NUL.
+    let payload = params.iter().map(|(name, value)| (name.replace('\0', ""), value.replace('\0', "").into())).collect();
+    Some(Report {
+        operation,
+        ref_hash: reference,
+        account_sid: word("AccountSid")?,
+        sid: word("MessageSid").or_else(|| word("SmsSid"))?,
+        status: word("MessageStatus").or_else(|| word("SmsStatus"))?,
+        error_code: find("ErrorCode").and_then(|code| code.parse().ok()),
+        payload: serde_json::Value::Object(payload),
+    })
+}

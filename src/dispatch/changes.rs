@@ -1,0 +1,120 @@
+//! Who changed: wakes the dispatcher and those who wait for an operation, in this process at once and in the others
+//! through PostgreSQL. A hint only: the timers of those who listen are the truth.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::{Notify, broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::id::OperationId;
+
+/// The channel of LISTEN and NOTIFY.
+const CHANNEL: &str = "mission_control_operations";
+
+/// How long changes are gathered before the other processes are told.
+const GATHERING: Duration = Duration::from_millis(50);
+
+/// Most ids in one notification; PostgreSQL's limit is 8000 bytes.
+const BATCH: usize = 100;
+
+/// Pause before the listener connects again.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Announces changed operations and wakes who waits for them.
+#[derive(Clone)]
+pub struct Changes {
+    here: broadcast::Sender<OperationId>,
+    elsewhere: mpsc::UnboundedSender<OperationId>,
+    wake: Arc<Notify>,
+}
+
+/// What has still to be told to the other processes.
+pub struct Outbox(mpsc::UnboundedReceiver<OperationId>);
+
+impl Changes {
+    /// The announcements of one process, and what it has to tell the others.
+    pub fn new() -> (Self, Outbox) {
+        let (elsewhere, outbox) = mpsc::unbounded_channel();
+        let (here, _) = broadcast::channel(1024);
+        (Self { here, elsewhere, wake: Arc::new(Notify::new()) }, Outbox(outbox))
+    }
+
+    /// An operation changed, and that is committed.
+    pub fn announce(&self, id: OperationId) {
+        self.spread(id);
+        // Fails only when the service stops, and then the others' timers do.
+        let _ = self.elsewhere.send(id);
+    }
+
+    /// The changes from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<OperationId> {
+        self.here.subscribe()
+    }
+
+    /// Returns when something changed that the dispatcher may have to do with.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    fn spread(&self, id: OperationId) {
+        // Fails when nobody waits.
+        let _ = self.here.send(id);
+        self.wake.notify_one();
+    }
+}
+
+/// Tells the other processes what changed here: many changes, one NOTIFY.
+pub async fn tell_others(mut outbox: Outbox, db: PgPool, stopping: CancellationToken) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            count = outbox.0.recv_many(&mut batch, BATCH) => if count == 0 { return },
+        }
+        if batch.len() < BATCH {
+            tokio::time::sleep(GATHERING).await;
+            while batch.len() < BATCH && let Ok(id) = outbox.0.try_recv() {
+                batch.push(id);
+            }
+        }
+        batch.sort_unstable();
+        batch.dedup();
+        let ids: Vec<String> = batch.drain(..).map(|id| id.to_string()).collect();
+        let told = sqlx::query!("select pg_notify($1, $2)", CHANNEL, ids.join(",")).execute(&db).await;
+        if let Err(error) = told {
+            tracing::debug!(event = "changes.not_told", %error, "other processes learn it by their timers");
+        }
+    }
+}
+
+/// Hears from the other processes what changed there; connects again for as long as it takes.
+pub async fn hear_others(changes: Changes, db: PgPool, stopping: CancellationToken) {
+    while !stopping.is_cancelled() {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            heard = hear(&changes, &db) => {
+                if let Err(error) = heard {
+                    tracing::debug!(event = "changes.not_heard", %error, "the listener connects again");
+                }
+            }
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(RECONNECT) => {}
+        }
+    }
+}
+
+async fn hear(changes: &Changes, db: &PgPool) -> sqlx::Result<()> {
+    let mut listener = PgListener::connect_with(db).await?;
+    listener.listen(CHANNEL).await?;
+    // What changed while nobody listened is found by the dispatcher's look.
+    changes.wake.notify_one();
+    while let Some(notification) = listener.try_recv().await? {
+        notification.payload().split(',').filter_map(|id| id.parse().ok()).for_each(|id| changes.spread(id));
+    }
+    Ok(())
+}

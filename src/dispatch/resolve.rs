@@ -1,0 +1,260 @@
+//! A person's word about an operation whose outcome the evidence does not settle.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+
+use crate::approval::policy::{Approval, Decider};
+use crate::audit::Actor;
+use crate::clock::{Clock, interval};
+use crate::config::Operating;
+use crate::database;
+use crate::error::{Problem, Result};
+use crate::operation::status::State;
+use crate::operation::store::Operation;
+use crate::twilio::{MessageSid, Twilio};
+use crate::vault::TwilioCredentials;
+
+/// What a person says became of it.
+#[derive(Clone, Debug)]
+pub enum Word {
+    /// It was sent; with a SID it is followed from there.
+    Sent(Option<MessageSid>),
+    /// It was not sent. It is closed.
+    Failed,
+    /// It was not sent, and is to be sent now: a new approval by someone who may give it.
+    SendAgain(Approval),
+}
+
+impl Word {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Sent(_) => "sent",
+            Self::Failed => "failed",
+            Self::SendAgain(_) => "send_again",
+        }
+    }
+
+    fn state(&self) -> State {
+        match self {
+            Self::Sent(_) => State::Accepted,
+            Self::Failed => State::Failed,
+            Self::SendAgain(_) => State::Approved,
+        }
+    }
+}
+
+/// How far before an attempt Twilio's clock may have stamped its message.
+const SKEW: time::Duration = time::Duration::seconds(120);
+
+/// Refuses to send again what may be on its way: before the settle time nobody can know, and after it Twilio is asked.
+pub async fn look_first(
+    db: &PgPool,
+    clock: &Clock,
+    operation: &Operation,
+    twilio: &Twilio,
+    credentials: Option<&TwilioCredentials>,
+) -> Result<()> {
+    let attempt = sqlx::query!(
+        r#"
+        select started_at, settle_at
+        from attempts
+        where operation_id = $1
+        order by number desc
+        limit 1
+        "#,
+        operation.id.0,
+    )
+    .fetch_optional(db)
+    .await?;
+    let Some(attempt) = attempt else { return Ok(()) };
+    let wait = attempt.settle_at - clock.now();
+    if wait.is_positive() {
+        return Err(too_early(wait).into());
+    }
+    let Some(credentials) = credentials else {
+        let detail = "There are no Twilio credentials to ask with. Store them in the API Vault first.";
+        return Err(Problem::new(StatusCode::CONFLICT, "not_looked_up", detail).into());
+    };
+    let candidates = candidates(twilio, operation, attempt.started_at - SKEW, credentials).await.map_err(|error| {
+        tracing::warn!(event = "twilio.look_up_failed", error = format!("{error:#}"));
+        Problem::new(StatusCode::CONFLICT, "not_looked_up", "Twilio could not be asked whether it was sent. Try again in a minute.")
+    })?;
+    let unbound = unbound(db, &candidates).await?;
+    if unbound.is_empty() {
+        return Ok(());
+    }
+    let detail = "Twilio lists a message that may be this one. Look at it, and resolve with its SID if it is.";
+    Err(Problem::new(StatusCode::CONFLICT, "evidence_found", detail).with("candidates", json!(unbound)).into())
+}
+
+async fn candidates(
+    twilio: &Twilio,
+    operation: &Operation,
+    since: OffsetDateTime,
+    credentials: &TwilioCredentials,
+) -> anyhow::Result<Vec<String>> {
+    let listed = twilio.list_messages(&operation.from_number, since, credentials).await?;
+    Ok(listed
+        .into_iter()
+        .filter(|message| message.direction.starts_with("outbound"))
+        .filter(|message| message.to.as_ref() == Some(&operation.to_number) || message.body == operation.message)
+        .map(|message| message.sid)
+        .collect())
+}
+
+async fn unbound(db: &PgPool, sids: &[String]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"
+        select sid as "sid!"
+        from unnest($1::text[]) as listed (sid)
+        where not exists (select from attempts where provider_sid = sid)
+            and not exists (select from operations where provider_sid = sid)
+        "#,
+        sids,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Records a person's word, if the operation still stands where they looked at it and no report says otherwise.
+pub async fn resolve(
+    db: &PgPool,
+    clock: &Clock,
+    settings: &Operating,
+    operation: &Operation,
+    (decider, word): (Decider, &Word),
+    reason: &str,
+    actor: &Actor,
+) -> Result<()> {
+    let sid = if let Word::Sent(sid) = word { sid.as_ref().map(MessageSid::as_str) } else { None };
+    let self_approved = matches!(word, Word::SendAgain(Approval::OfOneself));
+    let mut tx = database::begin(db).await?;
+    let moved = sqlx::query_scalar!(
+        r#"
+        with clock as materialized (
+            select clock_timestamp() + $1::interval as at
+        ), before as (
+            select o.id, o.state
+            from operations o, clock
+            where o.id = $2
+                and o.state in ('unknown', 'needs_review')
+                and ($4 <> 'send_again' or not exists (
+                    select
+                    from attempts a
+                    where a.operation_id = o.id
+                        and (a.settle_at > clock.at
+                            or exists (select from provider_events e where e.attempt_id = a.id))))
+            for update of o
+        ), closed as (
+            update attempts a
+            set state = case when $4 = 'sent' then 'accepted' else 'resolved' end,
+                provider_sid = coalesce(a.provider_sid, $5),
+                bound_by = case when $5::text is not null then 'person' else a.bound_by end,
+                ended_at = clock.at
+            from before, clock
+            where a.operation_id = before.id and a.state in ('unknown', 'needs_review')
+        ), moved as (
+            update operations o
+            set state = $3,
+                provider_sid = coalesce(o.provider_sid, $5),
+                reason = $6,
+                reason_code = 'resolved_' || $4,
+                approved_by = case when $4 = 'send_again' then $7 else o.approved_by end,
+                approved_by_rule = case when $4 = 'send_again' then null else o.approved_by_rule end,
+                approved_at = case when $4 = 'send_again' then clock.at else o.approved_at end,
+                execute_before = case when $4 = 'send_again' then clock.at + $9::interval else o.execute_before end,
+                self_approved = case when $4 = 'send_again' then $10 else o.self_approved end,
+                not_before = clock.at,
+                unknown_since = null,
+                accepted_at = case when $4 = 'sent' then clock.at end,
+                finished_at = case when $4 = 'failed' then clock.at end,
+                updated_at = clock.at
+            from before, clock
+            where o.id = before.id
+            returning o.id, o.mode, before.state as from_state, o.content_digest
+        ), decision as (
+            insert into decisions (
+                operation_id, decision, digest, decided_by, token_id, outcome, sid, reason, self_approved, decided_at)
+            select id, 'resolve', content_digest, $7, $8, $4, $5, $6, $10, clock.at
+            from moved, clock
+        ), line as (
+            insert into audit_lines (
+                object, at, actor, actor_id, token_id, action, from_state, to_state, mode, ip, correlation_id, details)
+            select
+                'operation/' || id, clock.at, $11, $7, $8, 'operation.resolved', from_state, $3, mode, $12, $13,
+                jsonb_build_object('outcome', $4::text, 'sid', $5::text, 'reason', $6::text)
+            from moved, clock
+        )
+        select id from moved
+        "#,
+        clock.offset(),
+        operation.id.0,
+        word.state().as_str(),
+        word.outcome(),
+        sid,
+        reason,
+        decider.user.0,
+        decider.token.map(|token| token.0),
+        interval(settings.approval.execution_window()),
+        self_approved,
+        actor.name,
+        actor.ip,
+        actor.correlation_id,
+    )
+    .fetch_optional(&mut *tx)
+    .await;
+    match moved {
+        Ok(Some(_)) => {
+            tx.commit().await?;
+            tracing::info!(event = "operation.resolved", operation = %operation.id, outcome = word.outcome(), "resolved");
+            Ok(())
+        }
+        Ok(None) => {
+            tx.rollback().await?;
+            Err(refusal(db, clock, operation).await?.into())
+        }
+        Err(error) if matches!(database::violated_constraint(&error), Some("attempts_sid_bound_once" | "operations_sid")) => {
+            let detail = "This SID belongs to another operation. Check it, and write the SID of this message.";
+            Err(Problem::new(StatusCode::CONFLICT, "sid_bound_elsewhere", detail).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Why the statement moved nothing.
+async fn refusal(db: &PgPool, clock: &Clock, operation: &Operation) -> sqlx::Result<Problem> {
+    let now = sqlx::query!(
+        r#"
+        select
+            o.state as "state: State",
+            (select max(a.settle_at) from attempts a where a.operation_id = o.id) as settle_at,
+            exists (
+                select
+                from provider_events e join attempts a on a.id = e.attempt_id
+                where a.operation_id = o.id) as "reported!"
+        from operations o
+        where o.id = $1
+        "#,
+        operation.id.0,
+    )
+    .fetch_one(db)
+    .await?;
+    if !matches!(now.state, State::Unknown | State::NeedsReview) {
+        let detail = format!("There is nothing to resolve: it is {} now. Load it again.", now.state);
+        return Ok(Problem::new(StatusCode::CONFLICT, "nothing_to_resolve", detail).with("state", now.state.as_str()));
+    }
+    if now.reported {
+        let detail = "Twilio reported on it, so it was sent. Load it again to see what became of it.";
+        return Ok(Problem::new(StatusCode::CONFLICT, "evidence_found", detail));
+    }
+    let wait = now.settle_at.map_or(time::Duration::ZERO, |settle_at| settle_at - clock.now());
+    Ok(too_early(wait))
+}
+
+fn too_early(wait: time::Duration) -> Problem {
+    let seconds = wait.whole_seconds().max(0).unsigned_abs() + 1;
+    let detail = format!("Twilio may still come to know of it. Decide in {seconds} s, when that can be told.");
+    Problem { retry_after: Some(seconds), ..Problem::new(StatusCode::CONFLICT, "too_early", detail) }
+}

@@ -1,0 +1,192 @@
+//! The dispatcher of one process: claims when it is woken or a second passed, and sees each claim to its outcome.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
+
+use super::claim::{Claimed, claim};
+use super::fence::{Fence, NotFenced};
+use super::{expiry, outcome, reconcile};
+use crate::audit::Actor;
+use crate::guard::hold;
+use crate::phone;
+use crate::state::AppState;
+use crate::twilio::{Credentials, Exchange, SendOutcome};
+
+/// Sends that one process has under way at most.
+const CONCURRENT_SENDS: usize = 16;
+
+/// How long the dispatcher sleeps when nobody wakes it.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Pause after a failure of the database.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often an outcome is written down again when the database does not answer. After that the reconciler finds it.
+const RECORD_TRIES: u32 = 20;
+
+/// Runs until the service stops; then the sends that are under way end and are recorded, and nothing new begins.
+pub async fn run(app: AppState, fence: Arc<Fence>) {
+    let permits = Arc::new(Semaphore::new(CONCURRENT_SENDS));
+    loop {
+        if let Err(error) = pass(&app, &fence, &permits).await {
+            tracing::warn!(event = "dispatch.paused", error = format!("{error:#}"), "nothing is sent at this moment");
+            tokio::select! {
+                () = app.tasks.stopping.cancelled() => break,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+        tokio::select! {
+            () = app.tasks.stopping.cancelled() => break,
+            () = app.changes.woken() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+    // All permits back: every send has its outcome.
+    let _ = permits.acquire_many(u32::try_from(CONCURRENT_SENDS).unwrap_or(u32::MAX)).await;
+    fence.close().await;
+}
+
+/// Claims what is due, until there is no more or every permit is out.
+pub async fn pass(app: &AppState, fence: &Arc<Fence>, permits: &Arc<Semaphore>) -> anyhow::Result<()> {
+    fence.connect(&app.db).await?;
+    let Some(credentials) = app.vault.twilio().await? else { return Ok(()) };
+    let settings = app.settings.current();
+    while !app.tasks.stopping.is_cancelled() {
+        let free = permits.available_permits();
+        if free == 0 {
+            return Ok(());
+        }
+        let (account_sid, version) = (&credentials.account_sid, credentials.version);
+        let claims = claim(&app.db, &app.clock, &settings, app.config.mode, account_sid, version, free).await?;
+        if claims.is_empty() {
+            return Ok(());
+        }
+        for claimed in claims {
+            // Only this task takes permits, so one is free.
+            let permit = Arc::clone(permits).acquire_owned().await?;
+            app.changes.announce(claimed.operation);
+            let span = tracing::info_span!("dispatch", correlation_id = %claimed.correlation_id);
+            let sending = see_through(app.clone(), Arc::clone(fence), claimed, credentials.clone(), permit);
+            app.tasks.tracker.spawn(sending.instrument(span));
+        }
+    }
+    Ok(())
+}
+
+/// Sends one claim and records what came of it. However this ends, the lock is released.
+async fn see_through(
+    app: AppState,
+    fence: Arc<Fence>,
+    claimed: Claimed,
+    credentials: Credentials,
+    permit: OwnedSemaphorePermit,
+) {
+    let claimed = Arc::new(claimed);
+    let _release = Release { app: app.clone(), fence: Arc::clone(&fence), lock_key: claimed.lock_key, _permit: permit };
+    let Some(exchange) = send(&app, &fence, &claimed, &credentials).await else { return };
+    log(&claimed, &exchange);
+    if let SendOutcome::NotSent { reason, stops_everything: true, .. } = &exchange.outcome {
+        let reason = format!("{reason}. Check the credentials in the API Vault, then resume sending.");
+        let held = hold::set(&app.db, &app.clock, hold::Cause::Credentials, &reason, &Actor::service("dispatch")).await;
+        if let Err(error) = held {
+            tracing::error!(event = "hold.not_set", %error, "sending could not be put on hold");
+        }
+    }
+    record(&app, &claimed, &exchange).await;
+    app.changes.announce(claimed.operation);
+}
+
+async fn send(
+    app: &AppState,
+    fence: &Fence,
+    claimed: &Arc<Claimed>,
+    credentials: &Credentials,
+) -> Option<Exchange> {
+    match fence.pass(claimed, &app.public_url).await {
+        Ok(fenced) => {
+            tracing::info!(
+                event = "twilio.sms.send",
+                operation = %claimed.operation,
+                attempt = claimed.number,
+                to = phone::mask(&claimed.to),
+                mode = %claimed.mode,
+                "handing an SMS to Twilio"
+            );
+            Some(app.twilio.send(fenced, credentials).await)
+        }
+        // Whoever holds the lock settles the attempt.
+        Err(NotFenced::Taken) => None,
+        Err(refusal @ (NotFenced::Changed | NotFenced::Lost)) => Some(Exchange::not_sent(refusal.to_string())),
+    }
+}
+
+fn log(claimed: &Claimed, exchange: &Exchange) {
+    let (operation, attempt, http_status) = (claimed.operation, claimed.number, exchange.http_status);
+    match &exchange.outcome {
+        SendOutcome::Accepted { sid, status } => {
+            tracing::info!(event = "twilio.outcome", %operation, attempt, http_status, outcome = "accepted", sid = sid.as_str(), status);
+        }
+        SendOutcome::Refused { code, .. } => {
+            tracing::warn!(event = "twilio.outcome", %operation, attempt, http_status, outcome = "refused", code);
+        }
+        SendOutcome::NotSent { reason, .. } => {
+            tracing::warn!(event = "twilio.outcome", %operation, attempt, http_status, outcome = "not_sent", reason);
+        }
+        SendOutcome::Unknown { reason } => {
+            tracing::warn!(event = "twilio.outcome", %operation, attempt, http_status, outcome = "unknown", reason);
+            tracing::warn!(event = "dispatch.unknown", %operation, attempt, reason);
+        }
+    }
+}
+
+async fn record(app: &AppState, claimed: &Claimed, exchange: &Exchange) {
+    for _ in 0..RECORD_TRIES {
+        match outcome::record(&app.db, &app.clock, claimed, exchange).await {
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(event = "dispatch.not_recorded", operation = %claimed.operation, %error, "trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Releases the attempt's lock when its task ends in any way, by a panic as well, and only then gives the permit back.
+struct Release {
+    app: AppState,
+    fence: Arc<Fence>,
+    lock_key: i64,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        let (fence, lock_key) = (Arc::clone(&self.fence), self.lock_key);
+        self.app.tasks.tracker.spawn(async move { fence.release(lock_key).await });
+    }
+}
+
+/// Ends what is past its time and settles what nobody recorded, each second.
+pub async fn sweep(app: AppState) {
+    loop {
+        tokio::select! {
+            () = app.tasks.stopping.cancelled() => return,
+            () = tokio::time::sleep(TICK) => {}
+        }
+        if let Err(error) = sweep_once(&app).await {
+            tracing::debug!(event = "sweep.paused", %error, "the database does not answer");
+        }
+    }
+}
+
+/// One look of [`sweep`].
+pub async fn sweep_once(app: &AppState) -> sqlx::Result<()> {
+    app.settings.refresh().await?;
+    let expired = expiry::expire(&app.db, &app.clock, app.config.mode).await?;
+    let settled = reconcile::reconcile(&app.db, &app.clock).await?;
+    expired.into_iter().chain(settled).for_each(|id| app.changes.announce(id));
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! The hold: while it is on, nothing is claimed and no fence lets a send pass.
+
+use serde_json::json;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+
+use crate::audit::{self, Actor, Change};
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::database;
+use crate::id::OperationId;
+
+/// Why sending was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Cause {
+    /// A person did.
+    Person,
+    /// Twilio refused our credentials.
+    Credentials,
+    /// The database went back in time, or may lose commits.
+    Restored,
+}
+
+/// The hold as it stands.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// Whether sending is stopped.
+    pub held: bool,
+    /// Why, while it is.
+    pub cause: Option<Cause>,
+    /// The reason in words.
+    pub reason: Option<String>,
+    /// Who changed it last.
+    pub changed_by: Option<String>,
+    /// When.
+    pub changed_at: OffsetDateTime,
+}
+
+/// Reads the hold.
+pub async fn current(db: &PgPool) -> sqlx::Result<Hold> {
+    sqlx::query_as!(
+        Hold,
+        r#"
+        select held, cause as "cause: Cause", reason, changed_by, changed_at
+        from hold
+        "#,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Stops all sending, and answers which sends were already under way when it took effect. A hold that stands keeps its
+/// first reason.
+pub async fn set(
+    db: &PgPool,
+    clock: &Clock,
+    cause: Cause,
+    reason: &str,
+    actor: &Actor,
+) -> sqlx::Result<Vec<OperationId>> {
+    let mut tx = database::begin(db).await?;
+    let changed = sqlx::query!(
+        r#"
+        update hold
+        set held = true, cause = $1, reason = $2, changed_by = $3, changed_at = clock_timestamp() + $4::interval
+        where not held
+        "#,
+        cause as Cause,
+        reason,
+        actor.name,
+        clock.offset(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    if changed.rows_affected() == 1 {
+        let details = json!({ "cause": cause, "reason": reason });
+        audit::record(&mut tx, actor, Change { object: "hold".to_owned(), action: "hold.set", details }).await?;
+        tracing::warn!(event = "hold.set", ?cause, reason, "all sending is on hold");
+    }
+    tx.commit().await?;
+    // After the commit: a fence that passed before it is among these.
+    under_way(db).await
+}
+
+/// Lets sending go on.
+pub async fn release(db: &PgPool, clock: &Clock, actor: &Actor) -> sqlx::Result<()> {
+    let mut tx = database::begin(db).await?;
+    let changed = sqlx::query!(
+        r#"
+        update hold
+        set held = false, cause = null, reason = null, changed_by = $1, changed_at = clock_timestamp() + $2::interval
+        where held
+        "#,
+        actor.name,
+        clock.offset(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    if changed.rows_affected() == 1 {
+        audit::record(
+            &mut tx,
+            actor,
+            Change { object: "hold".to_owned(), action: "hold.released", details: json!({}) },
+        )
+        .await?;
+        tracing::info!(event = "hold.released", "sending goes on");
+    }
+    tx.commit().await
+}
+
+async fn under_way(db: &PgPool) -> sqlx::Result<Vec<OperationId>> {
+    sqlx::query_scalar!(
+        r#"
+        select id as "id: OperationId"
+        from operations
+        where state = 'sending'
+        order by id
+        "#,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// At the start: operations of the other mode that still wait are cancelled with that reason, so that the sandbox and
+/// the live service never mix.
+pub async fn cancel_other_mode(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<u64> {
+    let cancelled = sqlx::query_scalar!(
+        r#"
+        with clock as materialized (
+            select clock_timestamp() + $1::interval as at
+        ), before as (
+            select id, state
+            from operations
+            where mode <> $2 and state in ('preparing', 'pending_approval', 'approved')
+            for update
+        ), moved as (
+            update operations o
+            set state = 'cancelled',
+                reason = 'The mode was changed to ' || $2,
+                reason_code = 'mode_changed',
+                finished_at = clock.at,
+                updated_at = clock.at
+            from clock, before
+            where o.id = before.id
+            returning o.id, o.mode, before.state as from_state
+        ), line as (
+            insert into audit_lines (object, at, actor, action, from_state, to_state, mode, details)
+            select
+                'operation/' || id, clock.at, 'start', 'operation.cancelled', from_state, 'cancelled', mode,
+                jsonb_build_object('reason', 'mode_changed')
+            from moved, clock
+        )
+        select count(*) as "count!" from moved
+        "#,
+        clock.offset(),
+        mode.as_str(),
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(cancelled.unsigned_abs())
+}
