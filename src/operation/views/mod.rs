@@ -1,0 +1,16 @@
+//! The pages of operations: values in, HTML out. No page asks a question of its own.
+
+pub(crate) mod content;
+pub(crate) mod decision;
+pub(crate) mod detail;
+pub(crate) mod help;
+pub(crate) mod list;
+pub(crate) mod new_sms;
+pub(crate) mod notice;
+#[cfg(test)]
+mod render;
+#[cfg(test)]
+mod samples;
+pub(crate) mod status;
+pub(crate) mod story;
+pub(crate) mod text;
