@@ -1,5 +1,13 @@
 //! Sentences that stand on every page for as long as they are true.
 
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the handlers that use this come with their own commits"
+    )
+)]
+
 use super::frame::Tone;
 
 /// One such sentence, with the one thing that can be done about it.

@@ -1,10 +1,20 @@
 //! What stands around every page: mode, menu, counts, hold, theme, and who is signed in.
 
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the handlers that use this come with their own commits"
+    )
+)]
+
 use askama::Template;
 use axum::{
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use time::Duration;
 
 use super::banners::Banner;
 
@@ -156,9 +166,24 @@ pub(crate) enum Theme {
 }
 
 impl Theme {
-    pub(crate) const COOKIE: &'static str = "theme";
+    const COOKIE: &'static str = "theme";
 
-    /// Anything that we did not write counts as no choice.
+    /// What the cookie says. Anything that we did not write counts as no choice.
+    pub(crate) fn of(cookies: &CookieJar) -> Self {
+        cookies
+            .get(Self::COOKIE)
+            .map_or(Self::Auto, |cookie| Self::parse(cookie.value()))
+    }
+
+    /// The cookie that keeps the choice, for as long as browsers allow (400 days). It holds nothing worth hiding.
+    pub(crate) fn cookie(self) -> Cookie<'static> {
+        Cookie::build((Self::COOKIE, self.name()))
+            .path("/")
+            .same_site(SameSite::Lax)
+            .max_age(Duration::days(400))
+            .build()
+    }
+
     pub(crate) fn parse(value: &str) -> Self {
         match value {
             "light" => Self::Light,
@@ -236,7 +261,7 @@ pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
 
 #[cfg(test)]
 impl Frame {
-    /// An admin in the sandbox, all quiet.
+    /// An approver in the sandbox, all quiet.
     pub(crate) fn sample(place: Place) -> Self {
         Self {
             sandbox: Some(SANDBOX_REASON.to_owned()),
@@ -256,16 +281,24 @@ impl Frame {
         }
     }
 
+    /// An admin, who may hold all sending.
+    pub(crate) fn sample_admin(place: Place) -> Self {
+        let mut frame = Self::sample(place);
+        if let Some(person) = &mut frame.signed_in {
+            "admin".clone_into(&mut person.role);
+            person.may_hold = true;
+        }
+        frame
+    }
+
     /// Live mode, on hold, with everything there is to say, for an admin in the dark.
     pub(crate) fn sample_held(place: Place) -> Self {
         let mut frame = Self {
             sandbox: None,
             theme: Theme::Dark,
-            ..Self::sample(place)
+            ..Self::sample_admin(place)
         };
         if let Some(person) = &mut frame.signed_in {
-            "admin".clone_into(&mut person.role);
-            person.may_hold = true;
             person.held = Some("Twilio refused our credentials (20003).".to_owned());
             person.banners = vec![
                 Banner::held("Twilio refused our credentials (20003).", true),
@@ -294,8 +327,9 @@ mod tests {
     #[test]
     fn a_theme_survives_its_cookie_and_nothing_else_does() {
         for theme in [Theme::Auto, Theme::Light, Theme::Dark] {
-            assert_eq!(Theme::parse(theme.name()), theme);
+            assert_eq!(Theme::of(&CookieJar::new().add(theme.cookie())), theme);
         }
+        assert_eq!(Theme::of(&CookieJar::new()), Theme::Auto);
         assert_eq!(Theme::parse("\"><script>"), Theme::Auto);
     }
 }

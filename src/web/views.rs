@@ -1,5 +1,13 @@
 //! Pages that belong to no subject: the refusal, and the places whose work is done elsewhere today.
 
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the handlers that use this come with their own commits"
+    )
+)]
+
 use askama::Template;
 
 use super::frame::Frame;

@@ -10,17 +10,24 @@ use crate::web::frame::{FormError, Tone, errors_of};
 pub(crate) struct Decision {
     pub(crate) deadline: Option<Deadline>,
     pub(crate) approval: Right<Approval>,
-    pub(crate) may_reject: bool,
-    pub(crate) may_cancel: bool,
     pub(crate) resolution: Right<Resolution>,
-    /// It stands under "Needs attention" until someone takes note of it.
-    pub(crate) may_acknowledge: bool,
-    /// A person asked before may ask again with the same content, as a new operation.
-    pub(crate) may_ask_again: bool,
+    /// What else this reader may do.
+    pub(crate) acts: Vec<Act>,
     /// Why the last decision was refused.
     pub(crate) errors: Vec<FormError>,
     /// The reason that was typed with it.
     pub(crate) typed_reason: String,
+}
+
+/// What needs nothing but a button, or a reason and a button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Reject,
+    Cancel,
+    /// It stands under "Needs attention" until someone takes note of it.
+    Acknowledge,
+    /// The same content once more, as a new operation.
+    AskAgain,
 }
 
 /// Whether the reader may do something.
@@ -118,7 +125,11 @@ impl Decision {
     pub(crate) fn is_empty(&self) -> bool {
         !self.concerns_approval()
             && matches!(self.resolution, Right::Nothing)
-            && !(self.may_reject || self.may_cancel || self.may_acknowledge || self.may_ask_again)
+            && self.acts.is_empty()
+    }
+
+    pub(crate) fn offers(&self, act: Act) -> bool {
+        self.acts.contains(&act)
     }
 
     pub(crate) fn title(&self) -> &'static str {

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{
     content::{Content, Kind, Recipient},
-    decision::{Decision, Right},
+    decision::{Act, Decision, Right},
     notice::Notice,
     status::Status,
     story::{Attempt, Decided, Event, LookUp, Report},

@@ -15,7 +15,7 @@ pub(crate) struct HelpPage {
 }
 
 impl HelpPage {
-    fn states(&self) -> impl Iterator<Item = Status> {
+    fn states() -> impl Iterator<Item = Status> {
         STATES.into_iter().map(|state| Status {
             kind: Kind::Sms,
             state: state.to_owned(),

@@ -46,13 +46,11 @@ pub(crate) struct Row {
     pub(crate) needs_person: bool,
 }
 
-/// The numbers above the list.
+/// The numbers above the list, besides the two that every page has.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
-    pub(crate) waiting: i64,
     pub(crate) oldest_waiting: Option<OffsetDateTime>,
-    pub(crate) attention: i64,
-    /// Of those, how many only a person can settle.
+    /// Of those that need attention, how many only a person can settle.
     pub(crate) to_settle: i64,
     /// Approved or being sent.
     pub(crate) under_way: i64,
@@ -150,10 +148,36 @@ struct Group<'a> {
     count: Option<(i64, Tone)>,
     /// Where the rest of them is, if the page shows only some.
     all: Option<String>,
-    rows: Vec<&'a Row>,
+    rows: &'a [Row],
+}
+
+impl<'a> Group<'a> {
+    fn urgent(title: &str, tone: Tone, rows: &'a [Row], count: i64, address: String) -> Self {
+        let is_part = i64::try_from(rows.len()).is_ok_and(|shown| shown < count);
+        Self {
+            title: title.to_owned(),
+            count: Some((count, tone)),
+            all: is_part.then_some(address),
+            rows,
+        }
+    }
 }
 
 impl OperationsPage {
+    fn waiting(&self) -> i64 {
+        self.frame
+            .signed_in
+            .as_ref()
+            .map_or(0, |person| person.waiting)
+    }
+
+    fn attention(&self) -> i64 {
+        self.frame
+            .signed_in
+            .as_ref()
+            .map_or(0, |person| person.attention)
+    }
+
     fn chips(&self) -> Vec<Chip> {
         let chip = |label, icon, tone, state: &str, attention, count| {
             let target = self.filter.showing(state, attention);
@@ -166,7 +190,6 @@ impl OperationsPage {
                 is_current: target == self.filter,
             }
         };
-        let figures = &self.figures;
         vec![
             chip("All", None, Tone::Mute, "", false, None),
             chip(
@@ -175,7 +198,7 @@ impl OperationsPage {
                 Tone::Warn,
                 "pending_approval",
                 false,
-                Some(figures.waiting),
+                Some(self.waiting()),
             ),
             chip(
                 "Attention",
@@ -183,7 +206,7 @@ impl OperationsPage {
                 Tone::Odd,
                 "",
                 true,
-                Some(figures.attention),
+                Some(self.attention()),
             ),
             chip(
                 "Accepted",
@@ -205,7 +228,7 @@ impl OperationsPage {
         ]
     }
 
-    fn state_choices(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    fn state_choices() -> impl Iterator<Item = (&'static str, &'static str)> {
         STATES.into_iter().map(|state| (state, words(state).word))
     }
 
@@ -214,60 +237,42 @@ impl OperationsPage {
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        let urgent = |title: &str, rows: &'_ [Row], count, tone, filter: Filter| {
-            let is_part = usize::try_from(count).is_ok_and(|count: usize| count > rows.len());
-            (
-                title.to_owned(),
-                (count, tone),
-                is_part.then(|| filter.address(None)),
-            )
-        };
-        let mut groups = Vec::new();
-        let shown = [
-            (
-                &self.rows.waiting,
-                urgent(
-                    "Waiting for approval",
-                    &self.rows.waiting,
-                    self.figures.waiting,
-                    Tone::Warn,
-                    self.filter.showing("pending_approval", false),
-                ),
+        let Rows {
+            waiting,
+            attention,
+            rest,
+        } = &self.rows;
+        let [all_waiting, all_attention] = [("pending_approval", false), ("", true)]
+            .map(|(state, attention)| self.filter.showing(state, attention).address(None));
+        let urgent = [
+            Group::urgent(
+                "Waiting for approval",
+                Tone::Warn,
+                waiting,
+                self.waiting(),
+                all_waiting,
             ),
-            (
-                &self.rows.attention,
-                urgent(
-                    "Needs attention",
-                    &self.rows.attention,
-                    self.figures.attention,
-                    Tone::Odd,
-                    self.filter.showing("", true),
-                ),
+            Group::urgent(
+                "Needs attention",
+                Tone::Odd,
+                attention,
+                self.attention(),
+                all_attention,
             ),
         ];
-        for (rows, (title, count, all)) in shown {
-            if !rows.is_empty() {
-                groups.push(Group {
-                    title,
-                    count: Some(count),
-                    all,
-                    rows: rows.iter().collect(),
-                });
-            }
-        }
-        for day in self
-            .rows
-            .rest
+        let days = rest
             .chunk_by(|one, next| self.day_of(one) == self.day_of(next))
-        {
-            groups.push(Group {
+            .map(|day| Group {
                 title: self.day_of(&day[0]),
                 count: None,
                 all: None,
-                rows: day.iter().collect(),
+                rows: day,
             });
-        }
-        groups
+        urgent
+            .into_iter()
+            .filter(|group| !group.rows.is_empty())
+            .chain(days)
+            .collect()
     }
 
     fn day_of(&self, row: &Row) -> String {
@@ -326,13 +331,12 @@ mod tests {
     #[test]
     fn a_group_that_shows_only_some_links_to_all_of_them() {
         let mut page = OperationsPage::sample();
-        page.figures.waiting = 40;
-        let all = page.groups().remove(0).all;
+        assert_eq!(page.waiting(), 4);
         assert_eq!(
-            all.as_deref(),
+            page.groups()[0].all.as_deref(),
             Some("/dashboard/operations?state=pending_approval")
         );
-        page.figures.waiting = i64::try_from(page.rows.waiting.len()).unwrap();
-        assert_eq!(page.groups().remove(0).all, None);
+        page.rows.waiting.push(page.rows.waiting[0].clone());
+        assert_eq!(page.groups()[0].all, None);
     }
 }

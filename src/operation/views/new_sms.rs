@@ -5,8 +5,8 @@ use askama::Template;
 use super::{content::Content, text};
 use crate::web::frame::{FormError, Frame, errors_of};
 
-/// Twilio's limit on one message; the form stops a reader before the server has to.
-const LONGEST_MESSAGE: usize = 1_600;
+/// Twilio's limit on one message, in characters. The field itself has none: it would cut what is pasted, silently.
+const LONGEST_MESSAGE: i64 = 1_600;
 
 #[derive(Template)]
 #[template(path = "operations/new_sms.html")]
@@ -57,10 +57,6 @@ impl Widest {
 }
 
 impl NewSmsPage {
-    fn longest_message(&self) -> usize {
-        LONGEST_MESSAGE
-    }
-
     fn errors_of(&self, field: &str) -> Vec<&str> {
         errors_of(&self.errors, field)
     }

@@ -58,7 +58,7 @@ fn error(frame: Frame) -> ErrorPage {
 fn pages() -> Vec<(String, String)> {
     let place = |place, guide| {
         PlacePage {
-            frame: Frame::sample(place),
+            frame: Frame::sample_admin(place),
             guide,
         }
         .render()

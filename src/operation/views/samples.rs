@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
     content::{Content, Kind, Recipient},
-    decision::{Approval, Candidate, Deadline, Decision, Resolution, Right},
+    decision::{Act, Approval, Candidate, Deadline, Decision, Resolution, Right},
     detail::{OperationPage, Request},
     list::{Figures, Filter, OperationsPage, Row, Rows},
     new_sms::{NewSmsPage, Typed, Widest},
@@ -83,9 +83,7 @@ impl OperationsPage {
             frame: Frame::sample(Place::Operations),
             now: NOW,
             figures: Figures {
-                waiting: 3,
                 oldest_waiting: Some(NOW - Duration::minutes(11)),
-                attention: 2,
                 to_settle: 1,
                 under_way: 1,
                 accepted_today: 86,
@@ -346,7 +344,7 @@ impl OperationPage {
     fn preparing() -> Self {
         let mut page = Self::in_state(recording(), "preparing");
         page.request.digest = None;
-        page.decision.may_cancel = true;
+        page.decision.acts.push(Act::Cancel);
         page
     }
 
@@ -369,7 +367,7 @@ impl OperationPage {
             decision: Decision {
                 deadline: Some(deadline()),
                 approval: Right::Granted(approval),
-                may_reject: true,
+                acts: vec![Act::Reject],
                 errors: vec![FormError {
                     field: Some("reason"),
                     text: "Write why. Whoever asked sees this sentence.".to_owned(),
@@ -391,8 +389,7 @@ impl OperationPage {
                 approval: Right::Denied(
                     "It is your own request. Marek Nowak or Aisha Bello can approve it.".to_owned(),
                 ),
-                may_reject: true,
-                may_cancel: true,
+                acts: vec![Act::Reject, Act::Cancel],
                 ..Decision::default()
             },
             flash: Some("Requested. It waits for approval.".to_owned()),
@@ -410,7 +407,7 @@ impl OperationPage {
             decision: Decision {
                 deadline: Some(deadline()),
                 approval: Right::Granted(approval),
-                may_reject: true,
+                acts: vec![Act::Reject],
                 ..Decision::default()
             },
             ..Self::in_state(recording(), "pending_approval")
@@ -434,7 +431,7 @@ impl OperationPage {
             "The connection to Twilio could not be opened, so nothing left this machine.",
         ));
         page.request.execute_before = Some(NOW + Duration::minutes(57));
-        page.decision.may_cancel = true;
+        page.decision.acts.push(Act::Cancel);
         page.notices = vec![
             Notice::Blocked { by: ID.to_owned() },
             Notice::Delayed {
@@ -528,8 +525,8 @@ impl OperationPage {
             raw,
         }];
         page.notices = vec![Notice::Conflicted, Notice::DuplicateSuspected];
-        page.decision.may_acknowledge = true;
-        page.decision.may_ask_again = true;
+        page.decision.acts.push(Act::Acknowledge);
+        page.decision.acts.push(Act::AskAgain);
         page
     }
 
@@ -557,7 +554,7 @@ impl OperationPage {
             error: Some(refused()),
             raw: json!({"ErrorCode": "30007"}),
         }];
-        page.decision.may_ask_again = true;
+        page.decision.acts.push(Act::AskAgain);
         page
     }
 
@@ -598,7 +595,7 @@ impl OperationPage {
                 candidate("SM90aa7f1c52e9d44a0fb1c86e3d2a901d32", "sent"),
             ],
         });
-        page.decision.may_acknowledge = true;
+        page.decision.acts.push(Act::Acknowledge);
         page.decision.errors = vec![FormError {
             field: Some("reason"),
             text: "Write how you know. The sentence is kept.".to_owned(),
@@ -625,8 +622,8 @@ impl OperationPage {
             Notice::ExpiredUndecided { at: NOW },
             Notice::AudioNotFetched,
         ];
-        page.decision.may_acknowledge = true;
-        page.decision.may_ask_again = true;
+        page.decision.acts.push(Act::Acknowledge);
+        page.decision.acts.push(Act::AskAgain);
         page
     }
 
