@@ -5,3 +5,4 @@ pub mod request;
 pub mod segments;
 pub mod status;
 pub mod store;
+pub(crate) mod views;

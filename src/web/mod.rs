@@ -1,9 +1,13 @@
 //! HTTP manners, without any domain: what happens to each request before a handler sees it and to each answer before
 //! it leaves.
 
+pub(crate) mod assets;
+pub(crate) mod banners;
 pub(crate) mod client;
 pub(crate) mod correlation;
 pub mod extract;
+pub(crate) mod frame;
+pub(crate) mod headers;
 mod origin;
 mod problems;
 pub(crate) mod views;

@@ -1,0 +1,37 @@
+//! The pages of signing in: the door, and a password of one's own.
+
+use askama::Template;
+
+use crate::web::frame::{FormError, Frame, errors_of};
+
+/// Where a person signs in.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(crate) struct LoginPage {
+    pub(crate) frame: Frame,
+    /// What was typed; kept when it was refused.
+    pub(crate) email: String,
+    /// Why the last try was refused.
+    pub(crate) failure: Option<String>,
+    /// Nobody has signed in yet: say where the first password is.
+    pub(crate) first_start: bool,
+    /// The page that was asked for, on our own origin, to go on to.
+    pub(crate) next: Option<String>,
+}
+
+/// Where a person chooses a password of their own.
+#[derive(Template)]
+#[template(path = "password.html")]
+pub(crate) struct PasswordPage {
+    pub(crate) frame: Frame,
+    /// Nothing else is open until it is done.
+    pub(crate) required: bool,
+    pub(crate) minimum_length: usize,
+    pub(crate) errors: Vec<FormError>,
+}
+
+impl PasswordPage {
+    fn errors_of(&self, field: &str) -> Vec<&str> {
+        errors_of(&self.errors, field)
+    }
+}

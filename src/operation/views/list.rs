@@ -1,0 +1,342 @@
+//! The list of operations: people's work first, then the days.
+
+use askama::Template;
+use time::OffsetDateTime;
+
+use super::{
+    content::{Content, Recipient},
+    status::{STATES, Status, words},
+    text,
+};
+use crate::web::frame::{Frame, Tone};
+
+#[derive(Template)]
+#[template(path = "operations/list.html")]
+pub(crate) struct OperationsPage {
+    pub(crate) frame: Frame,
+    pub(crate) now: OffsetDateTime,
+    pub(crate) figures: Figures,
+    pub(crate) filter: Filter,
+    pub(crate) rows: Rows,
+    /// The cursor of the next, older page.
+    pub(crate) older: Option<String>,
+    /// This is not the newest page.
+    pub(crate) is_continued: bool,
+}
+
+/// What is on the page. Without filters, the first page brings people's work apart; else all of it is in `rest`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) waiting: Vec<Row>,
+    pub(crate) attention: Vec<Row>,
+    /// Newest first, without those above.
+    pub(crate) rest: Vec<Row>,
+}
+
+/// One operation in a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) id: String,
+    pub(crate) status: Status,
+    pub(crate) recipient: Recipient,
+    pub(crate) content: Content,
+    /// Who asked: a person's name, or `key billing-worker`.
+    pub(crate) who: String,
+    pub(crate) at: OffsetDateTime,
+    pub(crate) needs_person: bool,
+}
+
+/// The numbers above the list, besides the two that every page has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) oldest_waiting: Option<OffsetDateTime>,
+    /// Of those that need attention, how many only a person can settle.
+    pub(crate) to_settle: i64,
+    /// Approved or being sent.
+    pub(crate) under_way: i64,
+    pub(crate) accepted_today: i64,
+    pub(crate) delivered_today: i64,
+    pub(crate) failed_today: i64,
+}
+
+/// The filters in the address, as they were read from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub(crate) q: String,
+    /// `sms`, `call`, or empty for both.
+    pub(crate) kind: String,
+    /// The name of a state, or empty for all.
+    pub(crate) state: String,
+    pub(crate) attention: bool,
+}
+
+impl Filter {
+    const PATH: &str = "/dashboard/operations";
+
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The address of the list under these filters, from a cursor on.
+    pub(crate) fn address(&self, cursor: Option<&str>) -> String {
+        let attention = if self.attention { "true" } else { "" };
+        let pairs = [
+            ("q", self.q.as_str()),
+            ("kind", &self.kind),
+            ("state", &self.state),
+            ("attention", attention),
+            ("cursor", cursor.unwrap_or_default()),
+        ];
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()))
+            .finish();
+        if query.is_empty() {
+            Self::PATH.to_owned()
+        } else {
+            format!("{}?{query}", Self::PATH)
+        }
+    }
+
+    /// The same search among other states.
+    fn showing(&self, state: &str, attention: bool) -> Self {
+        Self {
+            state: state.to_owned(),
+            attention,
+            ..self.clone()
+        }
+    }
+
+    /// In words, for the empty list.
+    fn in_words(&self) -> String {
+        let mut parts = Vec::new();
+        if self.attention {
+            parts.push("needs attention".to_owned());
+        }
+        if !self.state.is_empty() {
+            parts.push(words(&self.state).word.to_lowercase());
+        }
+        match self.kind.as_str() {
+            "sms" => parts.push("SMS only".to_owned()),
+            "call" => parts.push("calls only".to_owned()),
+            _ => {}
+        }
+        if !self.q.is_empty() {
+            parts.push(format!("with “{}”", self.q));
+        }
+        let mut sentence = parts.join(", ");
+        if let Some(first) = sentence.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        sentence + "."
+    }
+}
+
+/// One filter that can be switched to by a link.
+struct Chip {
+    address: String,
+    label: &'static str,
+    icon: Option<&'static str>,
+    tone: Tone,
+    count: Option<i64>,
+    is_current: bool,
+}
+
+/// Rows under one heading.
+struct Group<'a> {
+    title: String,
+    /// How many there are in all, with the colour of their urgency.
+    count: Option<(i64, Tone)>,
+    /// Where the rest of them is, if the page shows only some.
+    all: Option<String>,
+    rows: &'a [Row],
+}
+
+impl<'a> Group<'a> {
+    fn urgent(title: &str, tone: Tone, rows: &'a [Row], count: i64, address: String) -> Self {
+        let is_part = i64::try_from(rows.len()).is_ok_and(|shown| shown < count);
+        Self {
+            title: title.to_owned(),
+            count: Some((count, tone)),
+            all: is_part.then_some(address),
+            rows,
+        }
+    }
+}
+
+impl OperationsPage {
+    fn waiting(&self) -> i64 {
+        self.frame
+            .signed_in
+            .as_ref()
+            .map_or(0, |person| person.waiting)
+    }
+
+    fn attention(&self) -> i64 {
+        self.frame
+            .signed_in
+            .as_ref()
+            .map_or(0, |person| person.attention)
+    }
+
+    fn chips(&self) -> Vec<Chip> {
+        let chip = |label, icon, tone, state: &str, attention, count| {
+            let target = self.filter.showing(state, attention);
+            Chip {
+                address: target.address(None),
+                label,
+                icon,
+                tone,
+                count,
+                is_current: target == self.filter,
+            }
+        };
+        vec![
+            chip("All", None, Tone::Mute, "", false, None),
+            chip(
+                "Waiting",
+                Some("clock"),
+                Tone::Warn,
+                "pending_approval",
+                false,
+                Some(self.waiting()),
+            ),
+            chip(
+                "Attention",
+                Some("warning"),
+                Tone::Odd,
+                "",
+                true,
+                Some(self.attention()),
+            ),
+            chip(
+                "Accepted",
+                Some("send"),
+                Tone::Accent,
+                "accepted",
+                false,
+                None,
+            ),
+            chip(
+                "Delivered",
+                Some("delivered"),
+                Tone::Ok,
+                "delivered",
+                false,
+                None,
+            ),
+            chip("Failed", Some("circle-x"), Tone::Bad, "failed", false, None),
+        ]
+    }
+
+    fn state_choices() -> impl Iterator<Item = (&'static str, &'static str)> {
+        STATES.into_iter().map(|state| (state, words(state).word))
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.rows.waiting.is_empty() && self.rows.attention.is_empty() && self.rows.rest.is_empty()
+    }
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        let Rows {
+            waiting,
+            attention,
+            rest,
+        } = &self.rows;
+        let [all_waiting, all_attention] = [("pending_approval", false), ("", true)]
+            .map(|(state, attention)| self.filter.showing(state, attention).address(None));
+        let urgent = [
+            Group::urgent(
+                "Waiting for approval",
+                Tone::Warn,
+                waiting,
+                self.waiting(),
+                all_waiting,
+            ),
+            Group::urgent(
+                "Needs attention",
+                Tone::Odd,
+                attention,
+                self.attention(),
+                all_attention,
+            ),
+        ];
+        let days = rest
+            .chunk_by(|one, next| self.day_of(one) == self.day_of(next))
+            .map(|day| Group {
+                title: self.day_of(&day[0]),
+                count: None,
+                all: None,
+                rows: day,
+            });
+        urgent
+            .into_iter()
+            .filter(|group| !group.rows.is_empty())
+            .chain(days)
+            .collect()
+    }
+
+    fn day_of(&self, row: &Row) -> String {
+        text::day(row.at.to_utc(), self.now.to_utc())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_holds_every_filter_and_nothing_else() {
+        assert_eq!(Filter::default().address(None), "/dashboard/operations");
+        let filter = Filter {
+            q: "a&b \"c\"".to_owned(),
+            kind: "sms".to_owned(),
+            state: "failed".to_owned(),
+            attention: true,
+        };
+        assert_eq!(
+            filter.address(Some("019ab2")),
+            "/dashboard/operations?q=a%26b+%22c%22&kind=sms&state=failed&attention=true&cursor=019ab2"
+        );
+    }
+
+    #[test]
+    fn an_empty_list_says_which_filters_emptied_it() {
+        let filter = Filter {
+            q: "HL-1".to_owned(),
+            kind: "call".to_owned(),
+            state: "pending_approval".to_owned(),
+            attention: false,
+        };
+        assert_eq!(
+            filter.in_words(),
+            "Waiting for approval, calls only, with “HL-1”."
+        );
+    }
+
+    #[test]
+    fn peoples_work_comes_first_then_the_days() {
+        let page = OperationsPage::sample();
+        let titles: Vec<_> = page.groups().into_iter().map(|group| group.title).collect();
+        assert_eq!(
+            titles,
+            [
+                "Waiting for approval",
+                "Needs attention",
+                "Today",
+                "Yesterday"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_group_that_shows_only_some_links_to_all_of_them() {
+        let mut page = OperationsPage::sample();
+        assert_eq!(page.waiting(), 4);
+        assert_eq!(
+            page.groups()[0].all.as_deref(),
+            Some("/dashboard/operations?state=pending_approval")
+        );
+        page.rows.waiting.push(page.rows.waiting[0].clone());
+        assert_eq!(page.groups()[0].all, None);
+    }
+}

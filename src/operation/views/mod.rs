@@ -1,0 +1,24 @@
+//! The pages of operations: values in, HTML out. No page asks a question of its own.
+
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the handlers that use this come with their own commits"
+    )
+)]
+
+pub(crate) mod content;
+pub(crate) mod decision;
+pub(crate) mod detail;
+pub(crate) mod help;
+pub(crate) mod list;
+pub(crate) mod new_sms;
+pub(crate) mod notice;
+#[cfg(test)]
+mod render;
+#[cfg(test)]
+mod samples;
+pub(crate) mod status;
+pub(crate) mod story;
+pub(crate) mod text;

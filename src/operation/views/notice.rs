@@ -1,0 +1,128 @@
+//! What must be read before acting on an operation, each with its heading, colour and symbol.
+
+use time::OffsetDateTime;
+
+use super::{content::Kind, status::Status};
+use crate::web::frame::Tone;
+
+/// Twilio's error, in words and with its number.
+#[derive(Clone, Debug)]
+pub(crate) struct ProviderError {
+    pub(crate) code: i32,
+    /// What it means and what to do.
+    pub(crate) words: String,
+}
+
+/// One thing that must be read.
+#[derive(Clone, Debug)]
+pub(crate) enum Notice {
+    /// The same content went to the same number not long ago.
+    PossibleDuplicate {
+        id: String,
+        at: OffsetDateTime,
+        status: Status,
+    },
+    /// Twilio knows more than one message of this operation.
+    DuplicateSuspected,
+    /// Twilio's final reports contradict each other.
+    Conflicted,
+    /// Another operation that looks the same is still open.
+    Blocked { by: String },
+    /// It waits for something else than its turn.
+    Delayed {
+        reason: String,
+        since: OffsetDateTime,
+    },
+    /// Its outcome is being looked up.
+    OutcomeUnknown { why: String },
+    /// The evidence is not enough for a machine.
+    EvidenceUnclear { why: String },
+    /// It failed, for one of several reasons.
+    Failed {
+        reason: String,
+        error: Option<ProviderError>,
+    },
+    /// Approved, and then its time ran out.
+    ExpiredAfterApproval { cause: String, at: OffsetDateTime },
+    /// Never approved in time.
+    ExpiredUndecided { at: OffsetDateTime },
+    /// A person said no.
+    Rejected { by: String, reason: String },
+    /// A person, or a change of mode, withdrew it.
+    Cancelled { by: String, reason: Option<String> },
+    /// Accepted, and no news since.
+    NotConfirmed { accepted_at: OffsetDateTime },
+    /// The call took place, and nobody fetched its recording.
+    AudioNotFetched,
+    /// The requester approved it.
+    SelfApproved { by: String },
+}
+
+impl Notice {
+    pub(crate) fn tone(&self) -> Tone {
+        match self {
+            Self::PossibleDuplicate { .. }
+            | Self::Blocked { .. }
+            | Self::Delayed { .. }
+            | Self::AudioNotFetched
+            | Self::SelfApproved { .. } => Tone::Warn,
+            Self::DuplicateSuspected
+            | Self::Conflicted
+            | Self::OutcomeUnknown { .. }
+            | Self::EvidenceUnclear { .. } => Tone::Odd,
+            Self::Failed { .. } => Tone::Bad,
+            Self::ExpiredAfterApproval { .. }
+            | Self::ExpiredUndecided { .. }
+            | Self::Rejected { .. }
+            | Self::Cancelled { .. }
+            | Self::NotConfirmed { .. } => Tone::Mute,
+        }
+    }
+
+    pub(crate) fn icon(&self) -> &'static str {
+        match self {
+            Self::PossibleDuplicate { .. } | Self::DuplicateSuspected => "repeat",
+            Self::Conflicted => "warning",
+            Self::Blocked { .. } => "lock",
+            Self::Delayed { .. } => "clock",
+            Self::OutcomeUnknown { .. } => "unknown",
+            Self::EvidenceUnclear { .. } => "review",
+            Self::Failed { .. } => "circle-x",
+            Self::ExpiredAfterApproval { .. } | Self::ExpiredUndecided { .. } => "timer-off",
+            Self::Rejected { .. } => "ban",
+            Self::Cancelled { .. } => "circle-slash",
+            Self::NotConfirmed { .. } => "send",
+            Self::AudioNotFetched => "audio",
+            Self::SelfApproved { .. } => "user",
+        }
+    }
+
+    pub(crate) fn title(&self, kind: Kind) -> String {
+        let noun = kind.noun();
+        match self {
+            Self::PossibleDuplicate { .. } => "This may be a duplicate".to_owned(),
+            Self::DuplicateSuspected => "It may have gone out twice".to_owned(),
+            Self::Conflicted => "Twilio’s reports contradict each other".to_owned(),
+            Self::Blocked { .. } => format!("It waits for another {noun} that looks the same"),
+            Self::Delayed { .. } => "It could not be sent so far".to_owned(),
+            Self::OutcomeUnknown { .. } => {
+                "The outcome is not known, so nothing is sent again".to_owned()
+            }
+            Self::EvidenceUnclear { .. } => {
+                "The evidence does not settle it, so nothing was sent again".to_owned()
+            }
+            Self::Failed { .. } => format!("This {noun} failed"),
+            Self::ExpiredAfterApproval { .. } => {
+                "The approval ran out, and nothing was sent".to_owned()
+            }
+            Self::ExpiredUndecided { .. } => {
+                "Nobody decided in time, and nothing was sent".to_owned()
+            }
+            Self::Rejected { by, .. } => format!("Rejected by {by}"),
+            Self::Cancelled { by, .. } => format!("Cancelled by {by}"),
+            Self::NotConfirmed { .. } => "Sent, not confirmed by the carrier".to_owned(),
+            Self::AudioNotFetched => "The recording was not fetched".to_owned(),
+            Self::SelfApproved { by } => format!("{by} requested this {noun} and approved it too"),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Pages with everything on them, for the tests and for looking at.
+
+mod detail;
+
+use time::{Duration, OffsetDateTime, macros::datetime};
+
+use super::{
+    content::{Content, Kind, Recipient},
+    list::{Figures, Filter, OperationsPage, Row, Rows},
+    new_sms::{NewSmsPage, Typed, Widest},
+    status::Status,
+};
+use crate::web::frame::{FormError, Frame, Place};
+
+pub(super) const NOW: OffsetDateTime = datetime!(2026-11-23 14:33:00 UTC);
+const ID: &str = "019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2";
+
+/// Markup, quotes, spaces and lines that must arrive unchanged.
+pub(super) const HOSTILE: &str =
+    "Hi <script>alert('1')</script> & \"Priya\",\n\n  your delivery  HL-20418\narrives today.";
+
+pub(super) fn sms(message: &str) -> Content {
+    Content::Sms {
+        message: message.to_owned(),
+        segments: 2,
+        encoding: "GSM-7".to_owned(),
+    }
+}
+
+fn recording() -> Content {
+    Content::CallAudio {
+        url: "https://cdn.harbour.example/harbour-depot-closed.mp3".to_owned(),
+    }
+}
+
+fn status(kind: Kind, state: &str) -> Status {
+    Status {
+        kind,
+        state: state.to_owned(),
+        is_settled: false,
+    }
+}
+
+fn recipient(number: &str) -> Recipient {
+    Recipient {
+        number: number.to_owned(),
+        is_masked: false,
+    }
+}
+
+fn row(state: &str, number: &str, content: Content, minutes: i64) -> Row {
+    Row {
+        id: ID.to_owned(),
+        status: status(content.kind(), state),
+        recipient: recipient(number),
+        content,
+        who: if minutes % 2 == 0 {
+            "Dana Ruiz"
+        } else {
+            "key billing-worker"
+        }
+        .to_owned(),
+        at: NOW - Duration::minutes(minutes),
+        needs_person: ["pending_approval", "unknown", "needs_review"].contains(&state),
+    }
+}
+
+impl OperationsPage {
+    pub(super) fn sample() -> Self {
+        Self {
+            frame: Frame::sample(Place::Operations),
+            now: NOW,
+            figures: Figures {
+                oldest_waiting: Some(NOW - Duration::minutes(11)),
+                to_settle: 1,
+                under_way: 1,
+                accepted_today: 86,
+                delivered_today: 82,
+                failed_today: 4,
+            },
+            filter: Filter::default(),
+            rows: Rows {
+                waiting: vec![
+                    row("pending_approval", "+14155550132", sms(HOSTILE), 4),
+                    row("pending_approval", "+447700900123", recording(), 9),
+                    row(
+                        "pending_approval",
+                        "+493023125014",
+                        sms("Ihre Sendung HL-20391 liegt ab 15 Uhr bereit."),
+                        11,
+                    ),
+                ],
+                attention: vec![
+                    row(
+                        "needs_review",
+                        "+447700900612",
+                        sms("Your driver is 10 minutes away. Have your ID ready."),
+                        41,
+                    ),
+                    row("unknown", "+15035550119", recording(), 12),
+                ],
+                rest: vec![
+                    row(
+                        "sending",
+                        "+14155550198",
+                        sms("Gate code for dock 4 is 7719."),
+                        0,
+                    ),
+                    row(
+                        "approved",
+                        "+14155550198",
+                        sms("Gate code for dock 5 is 8820."),
+                        1,
+                    ),
+                    row(
+                        "delivered",
+                        "+14155550176",
+                        sms("Hi Tom, delivery HL-20377 was left with your neighbour."),
+                        15,
+                    ),
+                    row("delivered", "+447700900456", recording(), 31),
+                    row(
+                        "failed",
+                        "+19175550164",
+                        sms("Hi Lena, delivery HL-20365 arrives tomorrow."),
+                        46,
+                    ),
+                    row(
+                        "accepted",
+                        "+16465550102",
+                        sms("Your claim C-1180 is with our team."),
+                        53,
+                    ),
+                    row(
+                        "rejected",
+                        "+14155550150",
+                        sms("FINAL NOTICE pay now or your goods will be sold"),
+                        95,
+                    ),
+                    row("expired", "+447700900789", recording(), 900),
+                    row(
+                        "cancelled",
+                        "+13125550171",
+                        sms("Hi Omar, your slot moved to 17:00 to 19:00."),
+                        1_500,
+                    ),
+                ],
+            },
+            older: Some("019ab29e".to_owned()),
+            is_continued: false,
+        }
+    }
+
+    pub(super) fn sample_empty() -> Self {
+        Self {
+            rows: Rows::default(),
+            figures: Figures::default(),
+            older: None,
+            ..Self::sample()
+        }
+    }
+
+    pub(super) fn sample_filtered() -> Self {
+        let filter = Filter {
+            q: "<script>\"HL\"".to_owned(),
+            kind: "call".to_owned(),
+            state: "failed".to_owned(),
+            attention: false,
+        };
+        Self {
+            filter,
+            frame: Frame::sample_held(Place::Operations),
+            ..Self::sample_empty()
+        }
+    }
+
+    /// The second page, for a viewer.
+    pub(super) fn sample_continued() -> Self {
+        let mut page = Self::sample();
+        page.rows.waiting.clear();
+        page.rows.attention.clear();
+        page.rows
+            .rest
+            .iter_mut()
+            .for_each(|row| row.recipient.is_masked = true);
+        Self {
+            is_continued: true,
+            older: None,
+            ..page
+        }
+    }
+}
+
+impl NewSmsPage {
+    pub(super) fn sample() -> Self {
+        Self {
+            frame: Frame::sample(Place::NewSms),
+            idempotency_key: "page-019ab2d3-90fe-7a11".to_owned(),
+            typed: Typed::default(),
+            usual_sender: Some("+15005550006".to_owned()),
+            errors: Vec::new(),
+            size: None,
+            widest: None,
+            approvers: "Anyone with the role Approver, except you".to_owned(),
+            open_hours: 24,
+            again: None,
+            correlation_id: "req-7f3a90".to_owned(),
+        }
+    }
+
+    pub(super) fn sample_refused() -> Self {
+        Self {
+            typed: Typed {
+                to: "+1555014\"><script>".to_owned(),
+                from: String::new(),
+                message: format!("\n{HOSTILE}</textarea>"),
+                note: "Customer called.".to_owned(),
+            },
+            usual_sender: None,
+            errors: vec![
+                FormError {
+                    field: Some("to"),
+                    text: "This number is too short for +1. It needs 10 digits after the country code.".to_owned(),
+                },
+                FormError { field: Some("from"), text: "Give the number it comes from.".to_owned() },
+                FormError { field: None, text: "The limit of 500 operations a day is reached. Try tomorrow.".to_owned() },
+            ],
+            size: Some(sms(HOSTILE)),
+            widest: Some(Widest { character: '’', position: 54 }),
+            again: Some(ID.to_owned()),
+            ..Self::sample()
+        }
+    }
+}

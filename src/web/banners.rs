@@ -1,0 +1,83 @@
+//! Sentences that stand on every page for as long as they are true.
+
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the handlers that use this come with their own commits"
+    )
+)]
+
+use super::frame::Tone;
+
+/// One such sentence, with the one thing that can be done about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Banner {
+    pub(crate) tone: Tone,
+    /// The symbol's name in `icons.svg`.
+    pub(crate) icon: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) text: String,
+    pub(crate) act: Act,
+}
+
+/// What can be done about it from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Nothing,
+    ResumeSending,
+    Open {
+        address: &'static str,
+        label: &'static str,
+    },
+}
+
+impl Banner {
+    pub(crate) fn held(reason: &str, may_resume: bool) -> Self {
+        let wait = "Approved operations wait, and each still expires on time.";
+        let (who, act) = if may_resume {
+            ("", Act::ResumeSending)
+        } else {
+            (" An admin can resume sending.", Act::Nothing)
+        };
+        Self {
+            tone: Tone::Bad,
+            icon: "hold",
+            title: "Sending is on hold",
+            text: format!("{reason} {wait}{who}"),
+            act,
+        }
+    }
+
+    pub(crate) fn approval_off() -> Self {
+        Self {
+            tone: Tone::Warn,
+            icon: "warning",
+            title: "Approval is switched off",
+            text: "What is requested goes out without a person’s yes. Limits and the do-not-contact list still apply."
+                .to_owned(),
+            act: Act::Nothing,
+        }
+    }
+
+    pub(crate) fn self_approval_allowed() -> Self {
+        Self {
+            tone: Tone::Warn,
+            icon: "user",
+            title: "People may approve their own requests",
+            text: "Such a decision is marked wherever it is shown.".to_owned(),
+            act: Act::Nothing,
+        }
+    }
+
+    pub(crate) fn initial_password() -> Self {
+        Self {
+            tone: Tone::Warn,
+            icon: "key",
+            title: "You still use the first password",
+            text: "It was written to a file when the service started for the first time. Choose one of your own."
+                .to_owned(),
+            act: Act::Open { address: "/dashboard/password", label: "Change password" },
+        }
+    }
+}
