@@ -1,8 +1,8 @@
 //! The private PostgreSQL: it starts for everyone, is shared, and survives every kind of death.
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use mission_control::private_postgres::{Error, Options, PrivatePostgres, Purpose
 use rustix::process::{Pid, Signal, geteuid, kill_process, test_kill_process};
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::support::postgres::fresh_database;
 
@@ -64,6 +64,13 @@ async fn read(postgres: &PrivatePostgres) -> Vec<i32> {
     numbers
 }
 
+/// A folder that every account can pass through, whatever the umask is.
+fn open_folder() -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
+    folder
+}
+
 /// The process id of the server that runs in this folder.
 fn server(location: &Path) -> Pid {
     let announced = fs::read_to_string(location.join("postmaster.pid")).expect("a server runs");
@@ -75,8 +82,13 @@ fn runs(location: &Path) -> bool {
     location.join("postmaster.pid").exists()
 }
 
-/// This test once more, in a process of its own. It may be killed, or run as another user.
-fn again(test: &str, program: &Path) -> Command {
+/// A test once more, in a process of its own. It may be killed, or run as another user.
+fn again(test: &str) -> Command {
+    again_from(&env::current_exe().expect("this program"), test)
+}
+
+/// The same, where the program is somewhere else.
+fn again_from(program: &Path, test: &str) -> Command {
     let mut command = Command::new(program);
     command
         .args(["--exact", &format!("private_postgres::{test}"), "--nocapture"])
@@ -86,9 +98,8 @@ fn again(test: &str, program: &Path) -> Command {
 }
 
 /// A process that uses the cluster of this data folder until its standard input closes.
-fn other_user(test: &str, data_dir: &Path) -> (Child, BufReader<impl io::Read + use<>>) {
-    let mut child =
-        again(test, &env::current_exe().expect("this program")).env(CHILD, data_dir).spawn().expect("the child starts");
+fn other_user(mut command: Command, data_dir: &Path) -> (Child, impl Read + use<>) {
+    let mut child = command.env(CHILD, data_dir).spawn().expect("the child starts");
     let mut said = BufReader::new(child.stdout.take().expect("its output"));
     let mut line = String::new();
     while line.trim() != "started" {
@@ -113,7 +124,7 @@ async fn is_other_user(options: Options) -> bool {
 
 #[tokio::test]
 async fn what_is_stored_is_there_after_a_stop_and_a_start() {
-    let folder = TempDir::new().unwrap();
+    let folder = open_folder();
     let postgres = start(folder.path(), COMMAND).await;
     write(&postgres, 1).await;
     let location = postgres.location().to_owned();
@@ -128,7 +139,7 @@ async fn what_is_stored_is_there_after_a_stop_and_a_start() {
 
 #[tokio::test]
 async fn by_default_it_is_durable_and_reached_by_its_socket_alone() {
-    let folder = TempDir::new().unwrap();
+    let folder = open_folder();
     let postgres = start(folder.path(), DURABLE).await;
     let mut connection = postgres.connect_options().connect().await.unwrap();
     for (setting, value) in [
@@ -162,7 +173,7 @@ impl Drop for Tidy {
 
 #[tokio::test]
 async fn as_root_in_a_home_that_others_cannot_enter() {
-    let home = TempDir::new().unwrap();
+    let home = open_folder();
     fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
     let data_dir = home.path().join("data");
     let postgres = start(&data_dir, COMMAND).await;
@@ -204,9 +215,13 @@ async fn as_root_in_a_home_that_others_cannot_enter() {
 }
 
 #[tokio::test]
-async fn as_an_ordinary_user() {
+async fn as_an_ordinary_user_whom_root_may_join() {
+    if is_other_user(COMMAND).await {
+        return;
+    }
+    let folder = open_folder();
     if !geteuid().is_root() {
-        let folder = TempDir::new().unwrap();
+        // There is no root to join, so this is the ordinary user's half.
         let postgres = start(folder.path(), COMMAND).await;
         assert_eq!(postgres.location().metadata().unwrap().uid(), geteuid().as_raw());
         write(&postgres, 1).await;
@@ -214,24 +229,28 @@ async fn as_an_ordinary_user() {
         return;
     }
     // This program may be where others cannot reach it.
-    let folder = TempDir::new().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("it");
     fs::copy(env::current_exe().unwrap(), &program).unwrap();
-    let output = again("as_an_ordinary_user", &program)
-        .current_dir("/")
-        .env("HOME", "/nonexistent")
-        .uid(NOBODY)
-        .gid(NOBODY)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    let data_dir = folder.path().join("data");
+    fs::create_dir(&data_dir).unwrap();
+    chown(&data_dir, Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut command = again_from(&program, "as_an_ordinary_user_whom_root_may_join");
+    command.current_dir("/").uid(NOBODY).gid(NOBODY);
+    let (mut other, _said) = other_user(command, &data_dir);
+
+    let ours = start(&data_dir, COMMAND).await;
+    assert_eq!(ours.location(), data_dir.canonicalize().unwrap().join("postgres"));
+    assert_eq!(ours.location().metadata().unwrap().uid(), NOBODY);
+    write(&ours, 1).await;
+    drop(other.stdin.take());
+    assert!(other.wait().unwrap().success());
+    assert_eq!(read(&ours).await, [1]);
+    stop(ours).await;
 }
 
 #[tokio::test]
 async fn in_a_folder_with_a_long_and_strange_path() {
-    let folder = TempDir::new().unwrap();
+    let folder = open_folder();
     let data_dir = folder.path().join(format!("it's $HOME \"{}\"", "x".repeat(100)));
     let postgres = start(&data_dir, COMMAND).await;
     write(&postgres, 1).await;
@@ -256,7 +275,7 @@ async fn in_a_folder_with_a_long_and_strange_path() {
 
 #[tokio::test]
 async fn after_the_death_of_the_server() {
-    let folder = TempDir::new().unwrap();
+    let folder = open_folder();
     let postgres = start(folder.path(), DURABLE).await;
     write(&postgres, 1).await;
     // A session is open, so the server's processes do not all end at once.
@@ -275,8 +294,8 @@ async fn after_our_own_death_the_cluster_lives_on() {
     if is_other_user(SERVE).await {
         return;
     }
-    let folder = TempDir::new().unwrap();
-    let (mut first, _said) = other_user("after_our_own_death_the_cluster_lives_on", folder.path());
+    let folder = open_folder();
+    let (mut first, _said) = other_user(again("after_our_own_death_the_cluster_lives_on"), folder.path());
     first.kill().unwrap();
     first.wait().unwrap();
     let before = server(&folder.path().join("postgres"));
@@ -290,14 +309,36 @@ async fn after_our_own_death_the_cluster_lives_on() {
 }
 
 #[tokio::test]
+async fn after_our_own_death_in_the_middle_of_the_first_start() {
+    if is_other_user(SERVE).await {
+        return;
+    }
+    let folder = open_folder();
+    let mut first =
+        again("after_our_own_death_in_the_middle_of_the_first_start").env(CHILD, folder.path()).spawn().unwrap();
+    // On a machine that is too busy it may be past the middle; that must go well too.
+    let reached = |name: &str| folder.path().join(name).exists();
+    while !reached("postgres.new/PG_VERSION") && !reached("postgres") {
+        assert!(first.try_wait().unwrap().is_none(), "the first start ended");
+        sleep(Duration::from_millis(1)).await;
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    let next = start(folder.path(), SERVE).await;
+    write(&next, 1).await;
+    stop(next).await;
+}
+
+#[tokio::test]
 async fn two_processes_start_at_once_and_the_last_one_stops_it() {
     if is_other_user(COMMAND).await {
         return;
     }
-    let folder = TempDir::new().unwrap();
+    let folder = open_folder();
     let data_dir = folder.path().to_owned();
     let other = tokio::task::spawn_blocking(move || {
-        other_user("two_processes_start_at_once_and_the_last_one_stops_it", &data_dir)
+        other_user(again("two_processes_start_at_once_and_the_last_one_stops_it"), &data_dir)
     });
     let ours = start(folder.path(), COMMAND).await;
     let (mut other, _said) = other.await.unwrap();
@@ -313,7 +354,7 @@ async fn two_processes_start_at_once_and_the_last_one_stops_it() {
 
 #[tokio::test]
 async fn a_second_server_is_refused_and_told_about_the_first() {
-    let folder = TempDir::new().unwrap();
+    let folder = open_folder();
     let first = start(folder.path(), SERVE).await;
     let refusal = PrivatePostgres::start(folder.path(), SERVE).await.unwrap_err();
     let text = refusal.to_string();
@@ -329,7 +370,7 @@ async fn a_second_server_is_refused_and_told_about_the_first() {
 
 #[tokio::test]
 async fn a_folder_that_is_something_else_is_left_alone() {
-    let folder = TempDir::new().unwrap();
+    let folder = open_folder();
     fs::create_dir(folder.path().join("postgres")).unwrap();
     fs::write(folder.path().join("postgres/notes.txt"), "mine").unwrap();
     let refusal = PrivatePostgres::start(folder.path(), COMMAND).await.unwrap_err();
