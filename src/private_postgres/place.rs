@@ -1,9 +1,9 @@
 //! Where the cluster lives, and where its socket does.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -57,7 +57,11 @@ pub(super) async fn for_new_cluster(data_dir: &Path, account: Account) -> Result
         number += 1;
         folder = Path::new(SYSTEM_FOLDER).join(format!("{name}-{number}"));
     }
-    DirBuilder::new().recursive(true).mode(0o755).create(&folder).map_err(cannot("create", &folder))?;
+    fs::create_dir_all(&folder).map_err(cannot("create", &folder))?;
+    for passage in [Path::new(SYSTEM_FOLDER), &folder] {
+        // Whatever our umask says, the account has to pass through.
+        fs::set_permissions(passage, Permissions::from_mode(0o755)).map_err(cannot("open", passage))?;
+    }
     Ok(folder.join("postgres"))
 }
 

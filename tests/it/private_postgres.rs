@@ -231,6 +231,7 @@ async fn as_an_ordinary_user_whom_root_may_join() {
     // This program may be where others cannot reach it.
     let program = folder.path().join("it");
     fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     let data_dir = folder.path().join("data");
     fs::create_dir(&data_dir).unwrap();
     chown(&data_dir, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -252,6 +253,8 @@ async fn as_an_ordinary_user_whom_root_may_join() {
 async fn in_a_folder_with_a_long_and_strange_path() {
     let folder = open_folder();
     let data_dir = folder.path().join(format!("it's $HOME \"{}\"", "x".repeat(100)));
+    fs::create_dir(&data_dir).unwrap();
+    fs::set_permissions(&data_dir, Permissions::from_mode(0o755)).unwrap();
     let postgres = start(&data_dir, COMMAND).await;
     write(&postgres, 1).await;
     let socket = postgres.connect_options().get_socket().cloned().unwrap();
