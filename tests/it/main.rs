@@ -1,1 +1,5 @@
 //! The integration tests: one binary, one file a subject.
+
+mod support;
+
+mod private_postgres;

@@ -1,0 +1,37 @@
+# `make` alone lists what there is.
+
+# rustup puts cargo there, and a shell that was open before does not know it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup setup-browser test smoke lint sqlx release
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+run: ## Check this machine, build, and start Mission Control on http://127.0.0.1:3000.
+	@scripts/run.sh
+
+setup: ## Install what is missing for building and testing (a C compiler, PostgreSQL).
+	@scripts/setup.sh
+
+setup-browser: ## Install Chromium and its driver too, for the tests that use a browser.
+	@scripts/setup.sh --browser
+
+test: ## Run all tests.
+	@scripts/test.sh
+
+smoke: ## Send one SMS through the whole product and show each step.
+	cargo test --test it smoke:: -- --nocapture
+
+lint: ## Check formatting, lints, documentation, and that .sqlx fits the statements and the schema.
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	scripts/check-sqlx.sh
+
+sqlx: ## Write .sqlx anew, after a change of a statement or a migration.
+	scripts/with-database.sh scripts/write-sqlx.sh .sqlx
+
+release: ## Build the optimised program, target/release/mission-control.
+	cargo build --release

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Checks everything that can be checked before compiling, then builds and starts Mission Control.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# .env is read, not executed, and what is already in the environment wins.
+if [ -f .env ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+        line=${line%$'\r'}
+        [[ $line =~ ^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$ ]] || continue
+        name=${BASH_REMATCH[2]}
+        value=${BASH_REMATCH[3]}
+        if [[ $value =~ ^\"([^\"]*)\" || $value =~ ^\'([^\']*)\' ]]; then
+            value=${BASH_REMATCH[1]}
+        else
+            value=${value%%[[:space:]]#*}
+            value=${value%"${value##*[![:space:]]}"}
+        fi
+        [ -n "${!name+set}" ] || export "$name=$value"
+    done <.env
+fi
+
+if [ -n "${DATABASE_URL:-}" ]; then
+    scripts/setup.sh --no-postgres
+else
+    scripts/setup.sh
+fi
+
+listen=${MISSION_CONTROL_LISTEN:-127.0.0.1:3000}
+port=${listen##*:}
+host=${listen%:*}
+host=${host#[}
+host=${host%]}
+case $host in 0.0.0.0 | ::) host=127.0.0.1 ;; esac
+if [ "$port" != 0 ] && (exec 3<>"/dev/tcp/$host/$port") 2>/dev/null; then
+    echo "Port $port is in use. Stop what uses it, or choose another: MISSION_CONTROL_LISTEN=127.0.0.1:$((port + 1)) make run" >&2
+    exit 1
+fi
+
+# The build shows its progress: the first one takes minutes.
+cargo build
+exec cargo run --quiet -- serve
