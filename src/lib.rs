@@ -6,10 +6,10 @@
 
 // Putting it together.
 pub mod app;
-mod router;
 pub mod config;
 pub mod database;
 pub mod private_postgres;
+mod router;
 pub mod telemetry;
 
 // Small types that everything speaks in.
@@ -19,23 +19,23 @@ pub mod id;
 pub mod phone;
 
 // A request comes in: manners, then who is asking, then what they want.
-pub mod web;
 pub mod auth;
-pub mod operation;
 pub mod idempotency;
+pub mod operation;
+pub mod web;
 
 // May it be sent at all, and may this one go?
-pub mod guard;
 pub mod approval;
+pub mod guard;
 
 // It is sent once, and followed.
+pub mod callback;
 pub mod dispatch;
 pub mod twilio;
-pub mod callback;
 
 // What all of it stands on.
-pub mod vault;
 pub mod audit;
+pub mod vault;
 
 // The emulator of Twilio that stands in until there is an account.
 pub mod sandbox;
