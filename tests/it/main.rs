@@ -3,3 +3,5 @@
 mod support;
 
 mod private_postgres;
+mod sandbox;
+mod signature;
