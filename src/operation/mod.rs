@@ -5,4 +5,9 @@ pub mod request;
 pub mod segments;
 pub mod status;
 pub mod store;
+
+pub(crate) mod answer;
+pub(crate) mod api;
+pub(crate) mod ask;
 pub(crate) mod views;
+mod wait;

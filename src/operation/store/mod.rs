@@ -1,11 +1,13 @@
 //! Every statement on `operations` that belongs to asking and reading. Claims and outcomes are in `dispatch`, decisions
 //! in `approval`, reports in `callback`: each with its own compare-and-set on the state.
 
+mod acknowledge;
 mod create;
 mod list;
 mod row;
 mod story;
 
+pub use acknowledge::acknowledge;
 pub use create::{Asking, Created, create};
 pub use list::{Counts, Cursor, Filter, PAGE_LIMIT, Page, counts, list};
 pub use row::{Operation, find};

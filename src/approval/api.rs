@@ -1,0 +1,98 @@
+//! The addresses at which scripts decide.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::act::{self, Act};
+use super::decisions::Decided;
+use crate::auth::Principal;
+use crate::error::{FieldProblem, Problem, Result};
+use crate::id::OperationId;
+use crate::operation::{answer, api::find};
+use crate::state::AppState;
+use crate::web::client::ClientAddress;
+use crate::web::correlation::CorrelationId;
+use crate::web::extract::{Json, Path};
+
+/// The routes of decisions.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/operations/{id}/approve", post(approve))
+        .route("/api/operations/{id}/reject", post(reject))
+        .route("/api/operations/{id}/cancel", post(cancel))
+        .route("/api/operations/{id}/resolve", post(resolve))
+        .route("/api/operations/{id}/acknowledge", post(acknowledge))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApproveBody {
+    digest: String,
+    comment: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RejectBody {
+    reason: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelBody {
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResolveBody {
+    outcome: String,
+    sid: Option<String>,
+    reason: String,
+}
+
+/// Who asks, at which operation: what every decision begins with.
+type Context = (State<AppState>, Principal, ClientAddress, CorrelationId, Path<OperationId>);
+
+async fn approve(context: Context, Json(body): Json<Value>) -> Result<Response> {
+    let body: ApproveBody = read(body)?;
+    decide(context, Act::Approve { digest: body.digest, comment: body.comment }).await
+}
+
+async fn reject(context: Context, Json(body): Json<Value>) -> Result<Response> {
+    let body: RejectBody = read(body)?;
+    decide(context, Act::Reject { reason: body.reason }).await
+}
+
+async fn cancel(context: Context, body: Option<Json<Value>>) -> Result<Response> {
+    let body: CancelBody = body.map(|Json(body)| read(body)).transpose()?.unwrap_or_default();
+    decide(context, Act::Cancel { reason: body.reason }).await
+}
+
+async fn resolve(context: Context, Json(body): Json<Value>) -> Result<Response> {
+    let body: ResolveBody = read(body)?;
+    decide(context, Act::Resolve { outcome: body.outcome, sid: body.sid, reason: body.reason }).await
+}
+
+async fn acknowledge(context: Context) -> Result<Response> {
+    decide(context, Act::Acknowledge).await
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    serde_json::from_value(body).map_err(|error| Problem::invalid_fields(vec![FieldProblem::new("body", format!("{error}. Correct it and send it again."))]))
+}
+
+async fn decide((State(app), principal, address, correlation_id, Path(id)): Context, act: Act) -> Result<Response> {
+    let actor = principal.actor(address, &correlation_id);
+    let operation = find(&app, id).await?;
+    let decided = act::perform(&app, &principal, &actor, &operation, act).await?;
+    let operation = find(&app, id).await?;
+    let mut body = answer::summary(&operation, &app.public_url);
+    body.insert("success".to_owned(), json!(true));
+    body.insert("replayed".to_owned(), json!(decided == Decided::Before));
+    Ok(Json(Value::Object(body)).into_response())
+}

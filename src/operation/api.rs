@@ -1,0 +1,129 @@
+//! The addresses for scripts: ask, list, read.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::ask::{Asker, ask};
+use super::content::Kind;
+use super::request::SmsRequest;
+use super::store::{self, Filter, Operation};
+use super::{answer, wait};
+use crate::auth::{Permission, Principal};
+use crate::error::{FieldProblem, Problem, Result};
+use crate::id::OperationId;
+use crate::idempotency::IdempotencyKey;
+use crate::phone::PhoneNumber;
+use crate::state::AppState;
+use crate::web::client::ClientAddress;
+use crate::web::correlation::CorrelationId;
+use crate::web::extract::{Json, Path, Query};
+
+/// Rows of a page, unless the caller says.
+const DEFAULT_LIMIT: i64 = 50;
+
+/// Asking, which may wait longer than other requests.
+pub(crate) fn asking() -> Router<AppState> {
+    Router::new().route("/api/twilio/send-sms", post(send_sms))
+}
+
+/// Listing and reading.
+pub(crate) fn reading() -> Router<AppState> {
+    Router::new().route("/api/operations", get(list)).route("/api/operations/{id}", get(read))
+}
+
+async fn send_sms(
+    State(app): State<AppState>,
+    principal: Principal,
+    address: ClientAddress,
+    correlation_id: CorrelationId,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Result<Response> {
+    principal.require(Permission::AskOperations)?;
+    let request = SmsRequest::from_json(&body)?;
+    let key = IdempotencyKey::of_request(&headers, request.idempotency_key.as_deref())?;
+    let actor = principal.actor(address, &correlation_id);
+    let asker = Asker { principal: &principal, actor: &actor, source: "api" };
+    let mut asked = ask(&app, &asker, request, key).await?;
+    if let Some(wait) = wait::preferred(&headers) {
+        asked.operation = wait::until_answered(&app, asked.operation, wait).await?;
+    }
+    Ok(answer::asked(&asked.operation, &asked.key, asked.replayed, &app.public_url))
+}
+
+/// The query of a list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    state: Option<String>,
+    kind: Option<Kind>,
+    to: Option<String>,
+    mode: Option<String>,
+    #[serde(default)]
+    attention: bool,
+    q: Option<String>,
+    cursor: Option<OperationId>,
+    limit: Option<i64>,
+}
+
+async fn list(State(app): State<AppState>, principal: Principal, Query(query): Query<ListQuery>) -> Result<Json<Value>> {
+    principal.require(Permission::ReadOperations)?;
+    let mut problems = Vec::new();
+    let states = query.state.iter().flat_map(|states| states.split(',')).filter(|state| !state.is_empty());
+    let states = states.filter_map(|state| match state.trim().parse() {
+        Ok(state) => Some(state),
+        Err(()) => {
+            problems.push(FieldProblem::new("state", format!("There is no state {state:?}. See the README for the states.")));
+            None
+        }
+    });
+    let states = states.collect();
+    let to = query.to.as_deref().map(PhoneNumber::parse).transpose().unwrap_or_else(|error| {
+        problems.push(FieldProblem::new("to", error.to_string()));
+        None
+    });
+    if query.mode.as_deref().is_some_and(|mode| mode != app.config.mode.as_str()) {
+        let message = format!("This service runs in {} mode and shows its operations only.", app.config.mode);
+        problems.push(FieldProblem::new("mode", message));
+    }
+    if query.limit.is_some_and(|limit| !(1..=store::PAGE_LIMIT).contains(&limit)) {
+        problems.push(FieldProblem::new("limit", format!("A page has 1 to {} rows.", store::PAGE_LIMIT)));
+    }
+    if !problems.is_empty() {
+        return Err(Problem::invalid_fields(problems).into());
+    }
+    let to = to.map(|to| to.to_string());
+    let search = query.q.filter(|words| !words.trim().is_empty()).map(|words| words.trim().replace('\0', ""));
+    let filter = Filter { states, kind: query.kind, to, attention: query.attention, search };
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    let page = store::list(&app.db, &app.clock, app.config.mode, &filter, query.cursor, limit).await?;
+    let operations: Vec<Value> =
+        page.operations.iter().map(|operation| Value::Object(answer::summary(operation, &app.public_url))).collect();
+    Ok(Json(json!({ "operations": operations, "nextCursor": page.next })))
+}
+
+async fn read(
+    State(app): State<AppState>,
+    principal: Principal,
+    headers: HeaderMap,
+    Path(id): Path<OperationId>,
+) -> Result<Json<Value>> {
+    principal.require(Permission::ReadOperations)?;
+    let mut operation = find(&app, id).await?;
+    if let Some(wait) = wait::preferred(&headers) {
+        operation = wait::until_answered(&app, operation, wait).await?;
+    }
+    let story = store::story(&app.db, id).await?;
+    Ok(Json(answer::whole(&operation, &story, &app.public_url)))
+}
+
+/// The operation, or 404.
+pub(crate) async fn find(app: &AppState, id: OperationId) -> Result<Operation> {
+    let operation = store::find(&app.db, &app.clock, app.config.mode, id).await?;
+    operation.ok_or_else(|| Problem::not_found("There is no operation with this id. Check the id, and the mode.").into())
+}
