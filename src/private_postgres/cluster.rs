@@ -77,6 +77,9 @@ impl Cluster {
 
     async fn open(folder: PathBuf) -> Result<Self, Error> {
         let account = Account::owning(&folder)?;
+        if !account.can_enter(&folder).await {
+            return Err(Error::Unreachable { folder, uid: account.uid });
+        }
         let version = fs::read_to_string(folder.join("PG_VERSION")).ok();
         let Some(major) = version.and_then(|version| version.trim().parse().ok()) else {
             return Err(Error::NotACluster(folder));
@@ -93,11 +96,9 @@ impl Cluster {
         place::make_private(&unfinished, self.account)?;
 
         let mut command = self.account.command(&self.binaries.program("initdb"));
-        command.arg("--pgdata").arg(&unfinished).args(["--username", SUPERUSER, "--auth=trust"]).args([
-            "--encoding=UTF8",
-            "--locale=C",
-            "--data-checksums",
-        ]);
+        command.arg("--pgdata").arg(&unfinished);
+        command.args(["--username", SUPERUSER, "--auth=trust"]);
+        command.args(["--encoding=UTF8", "--locale=C", "--data-checksums"]);
         if !durable {
             command.arg("--no-sync");
         }
@@ -137,12 +138,15 @@ impl Cluster {
 
     /// Stops the server; open connections are cut.
     pub(super) async fn shut_down(&self, lock: &FileLock) -> Result<(), Error> {
-        let mut command = self.control("stop");
-        command.args(["--mode=fast", "--timeout=120"]);
-        run(command, lock.share()?).await?;
+        // At a shutdown of the whole machine it may be gone before us.
+        if !matches!(self.ask().await, Ok(Answer::Silence)) {
+            let mut command = self.control("stop");
+            command.args(["--mode=fast", "--timeout=120"]);
+            run(command, lock.share()?).await?;
+        }
         if self.socket_folder != self.folder {
-            // Its name leads back to us, and the next start makes it again.
-            fs::remove_dir(&self.socket_folder).map_err(cannot("remove", &self.socket_folder))?;
+            // The next start makes it again; if a killed server left its socket in there, it stays for that.
+            let _ = fs::remove_dir(&self.socket_folder);
         }
         Ok(())
     }

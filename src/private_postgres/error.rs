@@ -49,6 +49,12 @@ pub enum Error {
     ForeignOwner { folder: PathBuf, owner: u32, ours: u32 },
 
     #[error(
+        "{folder} belongs to the user with uid {uid}, who cannot enter the folders above it any more. \
+         Give those back their permission with: chmod o+x"
+    )]
+    Unreachable { folder: PathBuf, uid: u32 },
+
+    #[error(
         "{0} is where the PostgreSQL socket should go, but it belongs to someone else or others can enter it. \
          Remove it, or set TMPDIR to another folder"
     )]

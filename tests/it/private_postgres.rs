@@ -207,6 +207,11 @@ async fn as_root_in_a_home_that_others_cannot_enter() {
     assert_ne!(newer, parent);
     assert!(location.join("PG_VERSION").exists());
 
+    // Where PostgreSQL's account may not go any more, the error says so.
+    fs::set_permissions(&newer, Permissions::from_mode(0o700)).unwrap();
+    let refusal = PrivatePostgres::start(&data_dir, COMMAND).await.unwrap_err();
+    assert!(matches!(refusal, Error::Unreachable { .. }), "{refusal}");
+
     // Lost data is not papered over with an empty database.
     fs::remove_dir_all(&parent).unwrap();
     fs::remove_dir_all(&newer).unwrap();
@@ -289,6 +294,9 @@ async fn after_the_death_of_the_server() {
     assert_eq!(read(&next).await, [1]);
     drop(session);
     stop(postgres).await;
+
+    // The last user has nothing to stop; that is no failure.
+    kill_process(server(next.location()), Signal::KILL).unwrap();
     stop(next).await;
 }
 
