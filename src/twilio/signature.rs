@@ -1,1 +1,242 @@
-//! Checks of the signature that Twilio puts on its webhooks.
+//! The signature that Twilio puts on its webhooks: made (by the sandbox) and checked (before a callback is believed).
+//!
+//! Signed is the public URL as Twilio was told it, then, for a form, every parameter's name and value in the byte
+//! order of the names. Nothing here is normalised: a re-ordered query or a trimmed value is another message.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// Carries the signature.
+pub const SIGNATURE_HEADER: &str = "X-Twilio-Signature";
+
+/// Names the shared key and the algorithm, if a request was not signed with the auth token.
+pub const SETTINGS_HEADER: &str = "X-Twilio-Webhooks-Signature-Settings";
+
+/// The query parameter that binds a JSON body to the signed URL.
+const BODY_HASH: &str = "bodySHA256";
+
+/// A request as it arrived, with the URL as it was configured (never rebuilt from `Host` or `X-Forwarded-*`).
+pub struct Signed<'a> {
+    /// Scheme, host and port from the configuration; path and query byte for byte as requested.
+    pub url: &'a str,
+    /// The value of [`SIGNATURE_HEADER`].
+    pub signature: &'a str,
+    /// The value of [`SETTINGS_HEADER`], if the request has that header.
+    pub settings: Option<&'a str>,
+    pub body: Body<'a>,
+}
+
+/// The part of a request below its headers, as far as the signature covers it.
+#[derive(Clone, Copy)]
+pub enum Body<'a> {
+    /// The decoded parameters of a form: all of them, known or not.
+    Form(&'a [(String, String)]),
+    /// The raw bytes; the signed URL holds their hash.
+    Json(&'a [u8]),
+    /// A GET: everything is in the URL.
+    None,
+}
+
+/// A webhook signing key of our Twilio account, which takes the auth token's place where it is configured.
+pub struct SharedKey {
+    pub id: String,
+    pub secret: SecretString,
+}
+
+/// The key that a valid signature was made with, as an index into what [`verify`] was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedBy {
+    AuthToken(usize),
+    SharedKey(usize),
+}
+
+/// The key that made the request's signature; `None` if no configured key did.
+///
+/// The settings header may choose among the shared keys that are configured and nothing else: naming an unknown key or
+/// another algorithm makes the request invalid, it does not fall back to the auth token.
+pub fn verify(
+    request: &Signed<'_>,
+    auth_tokens: &[&SecretString],
+    shared_keys: &[SharedKey],
+) -> Option<SignedBy> {
+    let signature = STANDARD.decode(request.signature).ok()?;
+    let url = SignedUrl::parse(request.url)?;
+    let params = match request.body {
+        Body::Form(params) => params,
+        Body::Json(body) => {
+            url.binds(body).then_some(())?;
+            &[]
+        }
+        Body::None => &[],
+    };
+    let mut messages = url
+        .candidates()
+        .map(|candidate| message(candidate, params))
+        .collect::<Vec<_>>();
+    messages.dedup();
+    match request
+        .settings
+        .filter(|settings| !settings.trim().is_empty())
+    {
+        None => auth_tokens
+            .iter()
+            .position(|token| {
+                messages.iter().any(|message| {
+                    mac::<Hmac<Sha1>>(token, message)
+                        .verify_slice(&signature)
+                        .is_ok()
+                })
+            })
+            .map(SignedBy::AuthToken),
+        Some(settings) => {
+            let id = shared_key_id(settings)?;
+            let chosen = shared_keys.iter().position(|key| key.id == id)?;
+            let secret = &shared_keys[chosen].secret;
+            messages
+                .iter()
+                .any(|message| {
+                    mac::<Hmac<Sha256>>(secret, message)
+                        .verify_slice(&signature)
+                        .is_ok()
+                })
+                .then_some(SignedBy::SharedKey(chosen))
+        }
+    }
+}
+
+/// The signature of a form POST to `url`. The fragment and the user information of the URL are left out, as Twilio does.
+pub fn sign(url: &str, params: &[(String, String)], auth_token: &SecretString) -> String {
+    let signed_url = SignedUrl::parse(url).map_or_else(|| url.to_owned(), |url| url.as_given());
+    STANDARD.encode(
+        mac::<Hmac<Sha1>>(auth_token, &message(signed_url, params))
+            .finalize()
+            .into_bytes(),
+    )
+}
+
+/// The text that is signed. Values of one name count once each and in their own order.
+fn message(mut url: String, params: &[(String, String)]) -> String {
+    let mut by_name = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for (name, value) in params {
+        by_name.entry(name).or_default().insert(value);
+    }
+    for (name, values) in by_name {
+        for value in values {
+            url.push_str(name);
+            url.push_str(value);
+        }
+    }
+    url
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the key enters the MAC here and is not kept"
+)]
+fn mac<M: Mac + KeyInit>(key: &SecretString, message: &str) -> M {
+    let mut mac = <M as KeyInit>::new_from_slice(key.expose_secret().as_bytes())
+        .expect("HMAC takes keys of any length");
+    mac.update(message.as_bytes());
+    mac
+}
+
+/// The key named by `key=<id>,algorithm=HMAC_SHA256`; `None` for any other algorithm or form.
+fn shared_key_id(settings: &str) -> Option<&str> {
+    let field = |wanted: &str| {
+        let mut values = settings
+            .split(',')
+            .filter_map(|part| part.split_once('='))
+            .filter(|(name, _)| name.trim() == wanted)
+            .map(|(_, value)| value.trim());
+        values.next().filter(|_| values.next().is_none())
+    };
+    field("algorithm")
+        .filter(|algorithm| algorithm.eq_ignore_ascii_case("HMAC_SHA256"))
+        .and_then(|_| field("key"))
+}
+
+/// A URL cut into the parts that matter to the signature, each verbatim.
+struct SignedUrl<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: Option<&'a str>,
+    /// Path and query, without the fragment.
+    rest: &'a str,
+}
+
+impl<'a> SignedUrl<'a> {
+    fn parse(url: &'a str) -> Option<Self> {
+        let (scheme, after) = url.split_once("://")?;
+        let (authority, rest) = after.split_at(after.find(['/', '?', '#']).unwrap_or(after.len()));
+        let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
+        let host_and_port = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
+        // The colons inside an IPv6 address are no port.
+        let (host, port) = match host_and_port.rsplit_once(':') {
+            Some((host, port))
+                if port.bytes().all(|digit| digit.is_ascii_digit())
+                    && (!host.contains(':') || host.ends_with(']')) =>
+            {
+                (host, Some(port))
+            }
+            _ => (host_and_port, None),
+        };
+        Some(Self {
+            scheme,
+            host,
+            port,
+            rest,
+        })
+    }
+
+    fn as_given(&self) -> String {
+        self.with_port(self.port)
+    }
+
+    fn with_port(&self, port: Option<&str>) -> String {
+        let Self {
+            scheme, host, rest, ..
+        } = self;
+        port.map_or_else(
+            || format!("{scheme}://{host}{rest}"),
+            |port| format!("{scheme}://{host}:{port}{rest}"),
+        )
+    }
+
+    /// Twilio drops the port of an https URL for voice and keeps it for messages, so both are tried; a URL that names
+    /// no port is also tried with the default one.
+    fn candidates(&self) -> impl Iterator<Item = String> {
+        let default = if matches!(self.scheme, "https" | "wss") {
+            "443"
+        } else {
+            "80"
+        };
+        [self.port, None, Some(self.port.unwrap_or(default))]
+            .into_iter()
+            .map(|port| self.with_port(port))
+    }
+
+    /// Whether the URL holds the hash of exactly this body: once, and in lower case, as Twilio writes it.
+    fn binds(&self, body: &[u8]) -> bool {
+        let query = self.rest.split_once('?').map_or("", |(_, query)| query);
+        let mut hashes = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .filter(|(name, _)| *name == BODY_HASH);
+        let (Some((_, given)), None) = (hashes.next(), hashes.next()) else {
+            return false;
+        };
+        let expected = Sha256::digest(body)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
+        expected.as_bytes().ct_eq(given.as_bytes()).into()
+    }
+}
