@@ -1,1 +1,193 @@
-//! (see the map in `lib.rs`)
+//! The sandbox: an emulator of Twilio over real HTTP on loopback, embedded in the server or run on its own, so that
+//! everything up to the phone network can be tried, and broken, before there is an account.
+//!
+//! It speaks Twilio's paths (`/2010-04-01/Accounts/{AccountSid}/...`), error bodies and headers for Messages, Accounts
+//! and `IncomingPhoneNumbers`; any official Twilio SDK can be pointed at it. A message goes `queued`, `sent`,
+//! `delivered`, each step reported to its `StatusCallback` in a signed request. **No byte leaves the machine**: a
+//! callback to anything but loopback (or the origin named in [`Options::callbacks_to`]) is refused and logged.
+//!
+//! # Numbers
+//!
+//! `+15005550006` always belongs to the account; further numbers come with the [`Credentials`]. Twilio's magic numbers
+//! answer as with Twilio's test credentials:
+//!
+//! | as `From` | code | | as `To` | code |
+//! |---|---|---|---|---|
+//! | `+15005550001` | 21212 | | `+15005550001` | 21211 |
+//! | `+15005550007` | 21606 | | `+15005550002` | 21612 |
+//! | `+15005550008` | 21611 (HTTP 429) | | `+15005550003` | 21408 |
+//! | others, not owned | 21659 | | `+15005550004` | 21610 |
+//! | | | | `+15005550009` | 21614 |
+//!
+//! Twilio has no magic numbers for what goes wrong after acceptance. These recipients are the sandbox's own; the last
+//! two digits are those of the error:
+//!
+//! | as `To` | ends |
+//! |---|---|
+//! | `+15005550100` | `sent`: the carrier never reports back |
+//! | `+15005550103` | `undelivered`, 30003 (unreachable handset) |
+//! | `+15005550105` | `undelivered`, 30005 (unknown handset) |
+//! | `+15005550106` | `undelivered`, 30006 (landline) |
+//! | `+15005550107` | `failed`, 30007 (filtered) |
+//!
+//! # Control
+//!
+//! `POST|GET|DELETE /sandbox/faults` ([`faults`]), `GET /sandbox/ledger`, `POST /sandbox/messages/{sid}/status`
+//! (`{"status": "delivered"}`, with `error_code` if wanted) and `POST /sandbox/reset`. They need no password: they only answer on
+//! loopback, to a loopback `Host` (a web page that rebinds its name has another one) and to no request with an `Origin`.
+
+mod accounts;
+mod answer;
+mod api;
+mod callback;
+mod control;
+mod creation;
+mod credentials;
+mod destination;
+pub mod faults;
+mod journal;
+mod life;
+mod messages;
+mod numbers;
+mod paging;
+mod segments;
+mod server;
+mod state;
+mod strike;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use credentials::{CredentialLookup, CredentialSource, Credentials};
+
+use journal::Journal;
+use state::Shared;
+
+/// What a sandbox is started with.
+pub struct Options {
+    /// Where it listens; port 0 takes a free one. Anything but loopback is refused.
+    pub listen: SocketAddr,
+    pub credentials: CredentialSource,
+    /// The file that its state is appended to and resumed from; without one a restart forgets everything.
+    pub journal: Option<PathBuf>,
+    /// An origin (such as the public URL) whose callbacks are signed as given but sent, in plain HTTP, to this address.
+    pub callbacks_to: Option<(String, SocketAddr)>,
+    pub pace: Pace,
+}
+
+/// How fast the emulated carrier is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Slow enough to watch.
+    Standard,
+    /// As fast as a test can want it, yet after the answer of the request.
+    Immediate,
+    /// Nothing happens until `POST /sandbox/messages/{sid}/status` says so.
+    ByHand,
+}
+
+impl Pace {
+    /// The time that a message spends in one status.
+    fn step(self) -> Option<Duration> {
+        match self {
+            Self::Standard => Some(Duration::from_millis(400)),
+            Self::Immediate => Some(Duration::from_millis(5)),
+            Self::ByHand => None,
+        }
+    }
+
+    /// The time between two tries of one callback.
+    fn retry(self) -> Duration {
+        match self {
+            Self::Standard => Duration::from_secs(1),
+            Self::Immediate | Self::ByHand => Duration::from_millis(5),
+        }
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the sandbox listens on loopback only, not on {0}")]
+    NotLoopback(SocketAddr),
+    #[error("the sandbox cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    #[error("the sandbox's journal {0} cannot be used: {1}")]
+    Journal(PathBuf, std::io::Error),
+    #[error("the sandbox's HTTP client cannot be built: {0}")]
+    Client(reqwest::Error),
+}
+
+/// A running sandbox; it ends with the cancellation token that it was started with.
+#[derive(Debug)]
+pub struct Sandbox {
+    pub address: SocketAddr,
+}
+
+impl Sandbox {
+    /// What to use in place of `https://api.twilio.com`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+/// Starts a sandbox on `tasks`; when it returns, requests are accepted and unfinished messages go on.
+pub async fn start(
+    options: Options,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> Result<Sandbox, Error> {
+    let listen = options.listen;
+    if !listen.ip().is_loopback() {
+        return Err(Error::NotLoopback(listen));
+    }
+    let (journal, messages) = match options.journal {
+        None => (None, Vec::new()),
+        Some(path) => {
+            let (journal, messages) =
+                Journal::open(&path).map_err(|error| Error::Journal(path, error))?;
+            (Some(journal), messages)
+        }
+    };
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| Error::Listen(listen, error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::Listen(listen, error))?;
+    let shared = Arc::new(Shared {
+        credentials: options.credentials,
+        callbacks_to: options.callbacks_to,
+        pace: options.pace,
+        client: callback::client().map_err(Error::Client)?,
+        started_at: now(),
+        tasks: tasks.clone(),
+        stop,
+        state: state::resumed(journal, messages),
+        in_flight: std::sync::atomic::AtomicUsize::new(0),
+    });
+    for sid in shared.unfinished() {
+        tasks.spawn(life::resume(Arc::clone(&shared), sid));
+    }
+    tasks.spawn(server::run(listener, shared));
+    tracing::info!(event = "sandbox.started", %address, "the sandbox listens on {address}");
+    Ok(Sandbox { address })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox stands for another machine, which has a clock of its own"
+)]
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+/// 32 hexadecimal digits that nobody can guess, as in a SID.
+fn random_hex() -> String {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the operating system has randomness");
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]
-struct Vectors {
+struct Recorded {
     vectors: Vec<Vector>,
     negative: Vec<Negative>,
     negative_json: Vec<NegativeJson>,
@@ -69,13 +69,13 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
     String::deserialize(deserializer).map(SecretString::from)
 }
 
-fn vectors() -> Vectors {
+fn recorded() -> Recorded {
     serde_json::from_str(include_str!("../data/signature_vectors.json"))
         .expect("the vectors are readable")
 }
 
 fn vector(name: &str) -> Vector {
-    vectors()
+    recorded()
         .vectors
         .into_iter()
         .find(|vector| vector.name == name)
@@ -108,7 +108,7 @@ const USERINFO: &str = "userinfo_kept_wrong";
 #[test]
 fn every_vector_is_decided_as_the_official_sdks_decide_it() {
     let mut checked = 0;
-    for vector in vectors().vectors {
+    for vector in recorded().vectors {
         for check in &vector.checks {
             assert_eq!(
                 check.python_sdk_accepts, check.node_sdk_accepts,
@@ -131,7 +131,7 @@ fn every_vector_is_decided_as_the_official_sdks_decide_it() {
 
 #[test]
 fn a_form_is_signed_as_twilio_signs_it() {
-    for vector in vectors()
+    for vector in recorded()
         .vectors
         .iter()
         .filter(|vector| vector.json_body.is_none() && vector.name != USERINFO)
@@ -147,7 +147,7 @@ fn a_form_is_signed_as_twilio_signs_it() {
 
 #[test]
 fn the_decoded_wire_form_is_what_is_signed() {
-    for vector in vectors().vectors {
+    for vector in recorded().vectors {
         let Some(form) = &vector.form_body else {
             continue;
         };
@@ -160,7 +160,7 @@ fn the_decoded_wire_form_is_what_is_signed() {
 
 #[test]
 fn the_order_in_which_parameters_arrive_does_not_matter() {
-    for mut vector in vectors().vectors {
+    for mut vector in recorded().vectors {
         vector.params.reverse();
         let expected = vector.name != USERINFO;
         assert_eq!(
@@ -209,7 +209,7 @@ fn the_colons_of_an_ipv6_address_are_not_a_port() {
 
 #[test]
 fn every_forged_form_is_refused() {
-    for case in vectors().negative {
+    for case in recorded().negative {
         let request = Signed {
             url: &case.url,
             signature: &case.signature,
@@ -227,7 +227,7 @@ fn every_forged_form_is_refused() {
 
 #[test]
 fn every_forged_json_body_is_refused() {
-    for case in vectors().negative_json {
+    for case in recorded().negative_json {
         let body = Body::Json(case.json_body.as_bytes());
         let request = Signed {
             url: &case.url,
@@ -340,7 +340,7 @@ fn the_verdict_says_which_auth_token_signed() {
 
 #[test]
 fn a_shared_key_counts_only_where_it_is_configured() {
-    for case in vectors().sha256_vectors {
+    for case in recorded().sha256_vectors {
         let keys = [
             SharedKey {
                 id: "webhooks_sharedkey_0".to_owned(),

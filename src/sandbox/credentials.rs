@@ -1,0 +1,74 @@
+//! Who may use the sandbox: the one emulated account.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures_util::future::BoxFuture;
+use hyper::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+/// The number that every account has, as with Twilio's test credentials.
+const NUMBER_OF_EVERY_ACCOUNT: &str = "+15005550006";
+
+/// An account as the sandbox knows it.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub account_sid: String,
+    pub auth_token: SecretString,
+    /// Numbers in E.164 that belong to the account, beside `+15005550006`.
+    pub numbers: Vec<String>,
+}
+
+/// Asks for the credentials in force; `None` while there are none.
+pub type CredentialLookup = Arc<dyn Fn() -> BoxFuture<'static, Option<Credentials>> + Send + Sync>;
+
+/// Where the accepted credentials come from.
+pub enum CredentialSource {
+    Fixed(Credentials),
+    /// Asked at each use, so that a change in the vault counts at once.
+    Dynamic(CredentialLookup),
+}
+
+impl CredentialSource {
+    pub(super) async fn current(&self) -> Option<Credentials> {
+        match self {
+            Self::Fixed(credentials) => Some(credentials.clone()),
+            Self::Dynamic(lookup) => lookup().await,
+        }
+    }
+}
+
+impl Credentials {
+    pub(super) fn owns(&self, number: &str) -> bool {
+        self.numbers().any(|own| own == number)
+    }
+
+    /// The account's numbers, each once.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = &str> {
+        let others = self
+            .numbers
+            .iter()
+            .map(String::as_str)
+            .filter(|number| *number != NUMBER_OF_EVERY_ACCOUNT);
+        std::iter::once(NUMBER_OF_EVERY_ACCOUNT).chain(others)
+    }
+
+    /// Whether this is the value of an `Authorization` header with exactly these credentials.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compared here, in constant time, and not kept"
+    )]
+    pub(super) fn admits(&self, authorization: Option<&HeaderValue>) -> bool {
+        let Some(given) = authorization
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+            .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
+        else {
+            return false;
+        };
+        let expected = format!("{}:{}", self.account_sid, self.auth_token.expose_secret());
+        expected.as_bytes().ct_eq(&given).into()
+    }
+}

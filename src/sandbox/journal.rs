@@ -1,0 +1,91 @@
+//! The file that the sandbox's state is appended to: one JSON line for each change, the whole message each time.
+
+use std::{
+    collections::HashMap,
+    fs::{File, OpenOptions, Permissions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use super::messages::Message;
+
+/// Owner only: callback URLs carry the reference that makes a callback believed.
+const MODE: u32 = 0o600;
+
+pub(super) struct Journal {
+    file: File,
+    /// Where the last whole line ends.
+    length: u64,
+}
+
+impl Journal {
+    /// The journal at `path` and the messages in it, in the order of their acceptance.
+    ///
+    /// A last line without its end is what a kill in the middle of a write leaves: it is cut off. Any other unreadable
+    /// line is an error, because what follows it would be told wrongly.
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<Message>)> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(MODE)
+            .open(path)?;
+        file.set_permissions(Permissions::from_mode(MODE))?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        let whole = content
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        let messages = replay(&content[..whole])?;
+        let length = whole as u64;
+        file.set_len(length)?;
+        Ok((Self { file, length }, messages))
+    }
+
+    pub(super) fn append(&mut self, message: &Message) -> io::Result<()> {
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        if let Err(error) = self.file.write_all(&line) {
+            // Half a line in the middle would make the file unreadable at the next start.
+            self.file.set_len(self.length)?;
+            return Err(error);
+        }
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.length = 0;
+        Ok(())
+    }
+}
+
+fn replay(lines: &[u8]) -> io::Result<Vec<Message>> {
+    let mut messages = Vec::<Message>::new();
+    let mut positions = HashMap::<String, usize>::new();
+    for (number, line) in lines
+        .split(|byte| *byte == b'\n')
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty())
+    {
+        let message: Message = serde_json::from_slice(line).map_err(|error| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("line {}: {error}", number + 1),
+            )
+        })?;
+        let position = *positions
+            .entry(message.sid.clone())
+            .or_insert(messages.len());
+        if position < messages.len() {
+            messages[position] = message;
+        } else {
+            messages.push(message);
+        }
+    }
+    Ok(messages)
+}

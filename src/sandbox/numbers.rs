@@ -1,0 +1,104 @@
+//! Telephone numbers: their form, Twilio's magic ones, and the sandbox's own for what goes wrong after acceptance.
+
+use hyper::StatusCode;
+
+use super::answer::Refusal;
+
+/// Whether this is a number in E.164. More is not asked: Twilio's magic numbers do not exist in any numbering plan.
+pub(super) fn is_e164(number: &str) -> bool {
+    let digits = number.strip_prefix('+').unwrap_or_default();
+    (8..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// What Twilio says to a sender, before it looks whether the account owns it.
+pub(super) fn refuse_sender(from: &str) -> Result<(), Refusal> {
+    match from {
+        "+15005550007" => Err(Refusal::bad_request(
+            21606,
+            format!(
+                "The 'From' phone number provided ({from}) is not a valid message-capable Twilio phone number for this destination."
+            ),
+        )),
+        // The one refusal with 429 that is not about too many requests.
+        "+15005550008" => Err(Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            21611,
+            format!(
+                "This 'From' number ({from}) has exceeded the maximum number of queued messages"
+            ),
+        )),
+        "+15005550001" => Err(invalid_sender(from)),
+        _ if !is_e164(from) => Err(invalid_sender(from)),
+        _ => Ok(()),
+    }
+}
+
+fn invalid_sender(from: &str) -> Refusal {
+    Refusal::bad_request(21212, format!("Invalid From Number: {from}"))
+}
+
+/// What Twilio says to a recipient.
+pub(super) fn refuse_recipient(to: &str) -> Result<(), Refusal> {
+    let (code, message) = match to {
+        "+15005550001" => (21211, format!("Invalid 'To' Phone Number: {to}")),
+        _ if !is_e164(to) => (21211, format!("Invalid 'To' Phone Number: {to}")),
+        "+15005550002" => (
+            21612,
+            format!(
+                "The 'To' phone number: {to}, is not currently reachable using the 'From' phone number via SMS."
+            ),
+        ),
+        "+15005550003" => (
+            21408,
+            format!(
+                "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}"
+            ),
+        ),
+        "+15005550004" => (
+            21610,
+            "Attempt to send to unsubscribed recipient".to_owned(),
+        ),
+        "+15005550009" => (
+            21614,
+            format!("'To' number: {to}, is not a valid mobile number"),
+        ),
+        _ => return Ok(()),
+    };
+    Err(Refusal::bad_request(code, message))
+}
+
+/// How the life of a message to some recipient ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Delivered,
+    Undelivered(u32),
+    Failed(u32),
+    /// The carrier took it and says nothing more.
+    NeverReported,
+}
+
+impl Fate {
+    pub(super) fn of(to: &str) -> Self {
+        match to {
+            "+15005550100" => Self::NeverReported,
+            "+15005550103" => Self::Undelivered(30003),
+            "+15005550105" => Self::Undelivered(30005),
+            "+15005550106" => Self::Undelivered(30006),
+            "+15005550107" => Self::Failed(30007),
+            _ => Self::Delivered,
+        }
+    }
+}
+
+/// Twilio's words for an error after acceptance.
+pub(super) fn error_message(code: u32) -> Option<&'static str> {
+    match code {
+        30003 => Some("Unreachable destination handset"),
+        30005 => Some("Unknown destination handset"),
+        30006 => Some("Landline or unreachable carrier"),
+        30007 => Some("Message filtered"),
+        _ => None,
+    }
+}
