@@ -118,7 +118,8 @@ impl Report {
         Ok(Self {
             target,
             retries: Retries::parse(callback),
-            signature: signature::sign(callback, &params, &credentials.auth_token),
+            signature: signature::sign(callback, &params, &credentials.auth_token)
+                .ok_or("the auth token is empty")?,
             token: random_hex(),
             form: form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(&params)

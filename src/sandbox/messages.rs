@@ -18,8 +18,8 @@ use super::{
     state::Shared,
 };
 
-/// Price of one segment in millionths of a dollar; any will do, as long as it shows up negative.
-const SEGMENT_PRICE: usize = 7900;
+/// Price of one segment in hundred-thousandths of a dollar; any will do, as long as it shows up negative.
+const SEGMENT_PRICE: usize = 750;
 
 /// A message that was accepted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ impl Message {
             "num_media": self.media.to_string(),
             "error_code": self.error_code,
             "error_message": self.error_code.and_then(numbers::error_message),
-            "price": self.sent_at.map(|_| format!("-{}.{:06}", price / 1_000_000, price % 1_000_000)),
+            "price": self.sent_at.map(|_| format!("-{}.{:05}", price / 100_000, price % 100_000)),
             "price_unit": "USD",
             "date_created": date(self.accepted_at),
             "date_updated": date(self.updated_at),
@@ -110,13 +110,17 @@ pub(super) async fn create(shared: &Arc<Shared>, request: &ApiRequest) -> Result
         "the sandbox accepted {}",
         message.sid
     );
-    if shared
-        .take_fault(Moment::Acceptance, Some(&message.to))
-        .is_some()
-    {
-        life::step(shared, &message).await;
-    }
-    shared.begin(&message);
+    let fault = shared.take_fault(Moment::Acceptance, Some(&message.to));
+    let (living, newborn) = (Arc::clone(shared), message.clone());
+    // A task of its own: a caller that hangs up now must not end the message's life.
+    let begun = shared.tasks.spawn(async move {
+        if fault.is_some() {
+            life::step(&living, &newborn).await;
+        }
+        living.begin(&newborn);
+    });
+    // It panicked if this is an error; the message is accepted all the same.
+    let _ = begun.await;
     Ok(message.resource())
 }
 

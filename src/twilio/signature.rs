@@ -78,49 +78,30 @@ pub fn verify(
         }
         Body::None => &[],
     };
-    let mut messages = url
-        .candidates()
-        .map(|candidate| message(candidate, params))
-        .collect::<Vec<_>>();
-    messages.dedup();
+    let messages = url.candidates().map(|candidate| message(candidate, params));
     match request
         .settings
         .filter(|settings| !settings.trim().is_empty())
     {
         None => auth_tokens
             .iter()
-            .position(|token| {
-                messages.iter().any(|message| {
-                    mac::<Hmac<Sha1>>(token, message)
-                        .verify_slice(&signature)
-                        .is_ok()
-                })
-            })
+            .position(|token| fits::<Hmac<Sha1>>(&signature, token, &messages))
             .map(SignedBy::AuthToken),
         Some(settings) => {
             let id = shared_key_id(settings)?;
             let chosen = shared_keys.iter().position(|key| key.id == id)?;
-            let secret = &shared_keys[chosen].secret;
-            messages
-                .iter()
-                .any(|message| {
-                    mac::<Hmac<Sha256>>(secret, message)
-                        .verify_slice(&signature)
-                        .is_ok()
-                })
+            fits::<Hmac<Sha256>>(&signature, &shared_keys[chosen].secret, &messages)
                 .then_some(SignedBy::SharedKey(chosen))
         }
     }
 }
 
-/// The signature of a form POST to `url`. The fragment and the user information of the URL are left out, as Twilio does.
-pub fn sign(url: &str, params: &[(String, String)], auth_token: &SecretString) -> String {
-    let signed_url = SignedUrl::parse(url).map_or_else(|| url.to_owned(), |url| url.as_given());
-    STANDARD.encode(
-        mac::<Hmac<Sha1>>(auth_token, &message(signed_url, params))
-            .finalize()
-            .into_bytes(),
-    )
+/// The signature of a form POST to `url`; `None` if the URL has no scheme or the token is empty. The fragment and the user
+/// information of the URL are left out, as Twilio does.
+pub fn sign(url: &str, params: &[(String, String)], auth_token: &SecretString) -> Option<String> {
+    let message = message(SignedUrl::parse(url)?.as_given(), params);
+    let mac = keyed::<Hmac<Sha1>>(auth_token)?.chain_update(message);
+    Some(STANDARD.encode(mac.finalize().into_bytes()))
 }
 
 /// The text that is signed. Values of one name count once each and in their own order.
@@ -138,15 +119,21 @@ fn message(mut url: String, params: &[(String, String)]) -> String {
     url
 }
 
+/// Whether `key` signed one of these messages, in constant time for each. An empty key is no key: anyone has it.
+fn fits<M: Mac + KeyInit>(signature: &[u8], key: &SecretString, messages: &[String]) -> bool {
+    messages.iter().any(|message| {
+        keyed::<M>(key).is_some_and(|mac| mac.chain_update(message).verify_slice(signature).is_ok())
+    })
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the key enters the MAC here and is not kept"
 )]
-fn mac<M: Mac + KeyInit>(key: &SecretString, message: &str) -> M {
-    let mut mac = <M as KeyInit>::new_from_slice(key.expose_secret().as_bytes())
-        .expect("HMAC takes keys of any length");
-    mac.update(message.as_bytes());
-    mac
+fn keyed<M: Mac + KeyInit>(key: &SecretString) -> Option<M> {
+    let key = key.expose_secret().as_bytes();
+    (!key.is_empty())
+        .then(|| <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length"))
 }
 
 /// The key named by `key=<id>,algorithm=HMAC_SHA256`; `None` for any other algorithm or form.
@@ -213,17 +200,14 @@ impl<'a> SignedUrl<'a> {
         )
     }
 
-    /// Twilio drops the port of an https URL for voice and keeps it for messages, so both are tried; a URL that names
-    /// no port is also tried with the default one.
-    fn candidates(&self) -> impl Iterator<Item = String> {
-        let default = if matches!(self.scheme, "https" | "wss") {
-            "443"
-        } else {
-            "80"
-        };
-        [self.port, None, Some(self.port.unwrap_or(default))]
-            .into_iter()
-            .map(|port| self.with_port(port))
+    /// The URL as Twilio may have signed it: with its port (the default one if it names none) and without. Twilio drops
+    /// the port of an https URL for voice and keeps it for messages.
+    fn candidates(&self) -> [String; 2] {
+        let default = if self.scheme == "https" { "443" } else { "80" };
+        [
+            self.with_port(Some(self.port.unwrap_or(default))),
+            self.with_port(None),
+        ]
     }
 
     /// Whether the URL holds the hash of exactly this body: once, and in lower case, as Twilio writes it.

@@ -53,7 +53,7 @@ async fn a_life_is_reported_in_signed_steps() {
     let delivered = emulator.message(sid).await;
     assert_eq!(
         (&delivered["status"], &delivered["price"]),
-        (&json!("delivered"), &json!("-0.007900"))
+        (&json!("delivered"), &json!("-0.00750"))
     );
     assert!(delivered["date_sent"].is_string());
 }
