@@ -27,6 +27,7 @@ pub mod idempotency;
 
 // May it be sent at all, and may this one go?
 pub mod guard;
+pub mod settings;
 pub mod approval;
 
 // It is sent once, and followed.

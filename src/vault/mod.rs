@@ -1,1 +1,93 @@
-//! (see the map in `lib.rs`)
+//! Credentials at rest. Each version of each secret is encrypted under a data key of its own, which is wrapped by a
+//! master key that is never in the database. A secret is decrypted at the moment of its use and shown nowhere.
+
+mod canary;
+mod cipher;
+pub mod commands;
+mod credentials;
+mod entries;
+mod error;
+mod key_file;
+mod key_ring;
+mod listing;
+mod name;
+mod rotation;
+mod sealed;
+mod signatures;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::{EnvironmentCredentials, MasterKeySource, Mode};
+use crate::database;
+
+use cipher::Place;
+use key_ring::KeyRing;
+
+pub use credentials::{Source, TwilioCredentials};
+pub use error::VaultError;
+pub use key_file::KeyFileError;
+pub use key_ring::KeyRingError;
+pub use listing::{Entry, EntryState};
+pub use name::{InvalidSecret, UnknownVaultName, VaultName};
+pub use rotation::Rotation;
+pub use signatures::WebhookToken;
+
+/// The open vault of one mode; cheap to clone.
+#[derive(Clone)]
+pub struct Vault {
+    db: PgPool,
+    mode: Mode,
+    clock: Clock,
+    deployment: Uuid,
+    ring: Arc<KeyRing>,
+    environment: Arc<EnvironmentCredentials>,
+    /// Whether generated credentials stand behind all others.
+    sandbox_defaults: bool,
+    /// Newest version of the auth token that is known to have verified a callback.
+    noted_signature: Arc<AtomicI32>,
+}
+
+impl Vault {
+    /// Reads the master keys and proves that they open what this database holds. Where the error
+    /// [is only that the database is away](VaultError::is_unavailable), the same call may be repeated.
+    pub async fn open(
+        db: PgPool,
+        mode: Mode,
+        master_key: &MasterKeySource,
+        data_dir: &Path,
+        environment: &EnvironmentCredentials,
+        clock: Clock,
+    ) -> Result<Self, VaultError> {
+        let ring = KeyRing::load(master_key, data_dir, mode)?;
+        let environment = credentials::parse_environment(environment)?;
+        let mut tx = database::begin(&db).await?;
+        let deployment = canary::check(&mut tx, mode, &ring).await?;
+        tx.commit().await?;
+        Ok(Self {
+            db,
+            mode,
+            clock,
+            deployment,
+            ring: Arc::new(ring),
+            environment: Arc::new(environment),
+            sandbox_defaults: false,
+            noted_signature: Arc::new(AtomicI32::new(0)),
+        })
+    }
+
+    /// The same vault with generated credentials behind all others, for the embedded sandbox; never in live mode.
+    #[must_use]
+    pub fn with_sandbox_defaults(self) -> Self {
+        Self { sandbox_defaults: self.mode == Mode::Sandbox, ..self }
+    }
+
+    fn place(&self, name: VaultName, version: i32) -> Place<'static> {
+        Place { deployment: self.deployment, mode: self.mode, name: name.as_str(), version }
+    }
+}

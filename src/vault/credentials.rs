@@ -1,0 +1,128 @@
+//! The credentials in force: from the vault, else from the environment, else (before the embedded sandbox) generated.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::entries::Held;
+use super::key_file::hex;
+use super::{Vault, VaultError, VaultName};
+use crate::config::EnvironmentCredentials;
+use crate::phone::PhoneNumber;
+
+/// Twilio's magic number that accepts everything: the sender of the embedded sandbox.
+const SANDBOX_NUMBER: &str = "+15005550006";
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The vault.
+    Vault,
+    /// The environment.
+    Environment,
+    /// Generated for the embedded sandbox.
+    Sandbox,
+}
+
+/// What a request to Twilio is made with.
+#[derive(Clone, Debug)]
+pub struct TwilioCredentials {
+    /// The account.
+    pub account_sid: String,
+    /// Its auth token.
+    pub auth_token: SecretString,
+    /// The number that sends unless a request names another.
+    pub phone_number: Option<PhoneNumber>,
+    /// The auth token's version, if it comes from the vault.
+    pub version: Option<i32>,
+    /// Where the auth token comes from.
+    pub source: Source,
+}
+
+/// The value in force of one name, still closed.
+pub(super) enum Standing<'a> {
+    Stored(&'a Held),
+    Environment(&'a SecretString),
+    Generated(SecretString),
+    Missing,
+}
+
+impl Vault {
+    /// Twilio's credentials as of now. `None` while account SID or auth token is missing; [`Vault::list`] says which.
+    pub async fn twilio(&self) -> Result<Option<TwilioCredentials>, VaultError> {
+        self.twilio_among(&self.held().await?)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "account SID and number are identifiers, kept beside the secret")]
+    pub(super) fn twilio_among(&self, held: &[Held]) -> Result<Option<TwilioCredentials>, VaultError> {
+        let account_sid = self.value(held, VaultName::TwilioAccountSid)?;
+        let auth_token = self.value(held, VaultName::TwilioAuthToken)?;
+        let (Some((account_sid, ..)), Some((auth_token, version, source))) = (account_sid, auth_token) else {
+            return Ok(None);
+        };
+        let name = VaultName::TwilioPhoneNumber;
+        let phone_number = self
+            .value(held, name)?
+            .map(|(number, ..)| PhoneNumber::parse(number.expose_secret()))
+            .transpose()
+            .map_err(|problem| VaultError::Invalid { name, problem: problem.into() })?;
+        let account_sid = account_sid.expose_secret().to_owned();
+        Ok(Some(TwilioCredentials { account_sid, auth_token, phone_number, version, source }))
+    }
+
+    fn value(&self, held: &[Held], name: VaultName) -> Result<Option<(SecretString, Option<i32>, Source)>, VaultError> {
+        Ok(match self.standing(held, name) {
+            Standing::Stored(held) => Some((self.open_held(held)?, Some(held.version), Source::Vault)),
+            Standing::Environment(value) => Some((value.clone(), None, Source::Environment)),
+            Standing::Generated(value) => Some((value, None, Source::Sandbox)),
+            Standing::Missing => None,
+        })
+    }
+
+    /// What stands for a name.
+    pub(super) fn standing<'a>(&'a self, held: &'a [Held], name: VaultName) -> Standing<'a> {
+        if let Some(current) = held.iter().find(|held| held.name == name && held.is_current) {
+            return Standing::Stored(current);
+        }
+        if let Some(value) = name.in_environment(&self.environment) {
+            return Standing::Environment(value);
+        }
+        match self.generated(held, name) {
+            Some(value) => Standing::Generated(value),
+            None => Standing::Missing,
+        }
+    }
+
+    /// The generated value of a name. Account SID and auth token are a pair: a generated one never stands beside one
+    /// that somebody set.
+    fn generated(&self, held: &[Held], name: VaultName) -> Option<SecretString> {
+        let pair = [VaultName::TwilioAccountSid, VaultName::TwilioAuthToken];
+        let is_set = |name: &VaultName| {
+            held.iter().any(|held| held.name == *name && held.is_current)
+                || name.in_environment(&self.environment).is_some()
+        };
+        let derive = |label| hex(&self.ring.primary().derive(label, self.deployment)[..16]);
+        match name {
+            _ if !self.sandbox_defaults => None,
+            VaultName::TwilioPhoneNumber => Some(SecretString::from(SANDBOX_NUMBER)),
+            _ if pair.iter().any(is_set) => None,
+            VaultName::TwilioAccountSid => {
+                Some(SecretString::from(format!("AC{}", derive("mission-control/sandbox/account-sid"))))
+            }
+            VaultName::TwilioAuthToken => Some(SecretString::from(derive("mission-control/sandbox/auth-token"))),
+            VaultName::ElevenlabsApiKey => None,
+        }
+    }
+}
+
+/// The environment's values in the form in which the vault keeps its own.
+pub(super) fn parse_environment(environment: &EnvironmentCredentials) -> Result<EnvironmentCredentials, VaultError> {
+    let parse = |name: VaultName| {
+        let value = name.in_environment(environment).map(|value| name.parse_value(value));
+        value.transpose().map_err(|problem| VaultError::Environment { variable: name.variable(), problem })
+    };
+    Ok(EnvironmentCredentials {
+        twilio_account_sid: parse(VaultName::TwilioAccountSid)?,
+        twilio_auth_token: parse(VaultName::TwilioAuthToken)?,
+        twilio_phone_number: parse(VaultName::TwilioPhoneNumber)?,
+        elevenlabs_api_key: parse(VaultName::ElevenlabsApiKey)?,
+    })
+}
