@@ -6,8 +6,14 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::{Passwords, TokenCache};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
+use crate::dispatch::changes::Changes;
+use crate::settings::Settings;
+use crate::twilio::Twilio;
+use crate::twilio::signature::SharedKey;
+use crate::vault::Vault;
 
 /// The running service: plain fields, cheap to clone.
 #[derive(Clone)]
@@ -22,15 +28,29 @@ pub struct AppState {
     pub db: PgPool,
     /// The time.
     pub clock: Clock,
+    /// What people change while the service runs.
+    pub settings: Settings,
+    /// Credentials at rest.
+    pub vault: Vault,
+    /// The way to Twilio.
+    pub twilio: Twilio,
+    /// Keys other than the auth token with which Twilio may sign.
+    pub shared_keys: Arc<[SharedKey]>,
+    /// Who changed, for those who wait.
+    pub changes: Changes,
+    /// Hashes and checks passwords, a few at a time.
+    pub passwords: Passwords,
+    /// Tokens that were found valid a moment ago.
+    pub token_cache: TokenCache,
     /// What runs beside requests.
     pub tasks: Tasks,
 }
 
-/// The tasks of the service and the two stages of its stop.
+/// The tasks of the service and the first stage of its stop.
 #[derive(Clone, Default)]
 pub struct Tasks {
     /// Every task of ours; the stop waits for it.
     pub tracker: TaskTracker,
-    /// First stage: begin nothing new, finish what is under way.
+    /// Begin nothing new, finish what is under way.
     pub stopping: CancellationToken,
 }

@@ -49,6 +49,11 @@ impl Changes {
         let _ = self.elsewhere.send(id);
     }
 
+    /// Wakes the dispatcher without naming an operation, as when a hold ends.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// The changes from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<OperationId> {
         self.here.subscribe()

@@ -1,12 +1,11 @@
 //! The hold: while it is on, nothing is claimed and no fence lets a send pass.
 
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
 use crate::audit::{self, Actor, Change};
 use crate::clock::Clock;
-use crate::config::Mode;
 use crate::database;
 use crate::id::OperationId;
 
@@ -61,6 +60,20 @@ pub async fn set(
     actor: &Actor,
 ) -> sqlx::Result<Vec<OperationId>> {
     let mut tx = database::begin(db).await?;
+    set_within(&mut tx, clock, cause, reason, actor).await?;
+    tx.commit().await?;
+    // After the commit: a fence that passed before it is among these.
+    under_way(db).await
+}
+
+/// Stops all sending when the caller's transaction commits.
+pub(super) async fn set_within(
+    tx: &mut PgConnection,
+    clock: &Clock,
+    cause: Cause,
+    reason: &str,
+    actor: &Actor,
+) -> sqlx::Result<()> {
     let changed = sqlx::query!(
         r#"
         update hold
@@ -76,12 +89,10 @@ pub async fn set(
     .await?;
     if changed.rows_affected() == 1 {
         let details = json!({ "cause": cause, "reason": reason });
-        audit::record(&mut tx, actor, Change { object: "hold".to_owned(), action: "hold.set", details }).await?;
+        audit::record(tx, actor, Change { object: "hold".to_owned(), action: "hold.set", details }).await?;
         tracing::warn!(event = "hold.set", ?cause, reason, "all sending is on hold");
     }
-    tx.commit().await?;
-    // After the commit: a fence that passed before it is among these.
-    under_way(db).await
+    Ok(())
 }
 
 /// Lets sending go on.
@@ -121,43 +132,4 @@ async fn under_way(db: &PgPool) -> sqlx::Result<Vec<OperationId>> {
     )
     .fetch_all(db)
     .await
-}
-
-/// At the start: operations of the other mode that still wait are cancelled with that reason, so that the sandbox and
-/// the live service never mix.
-pub async fn cancel_other_mode(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<u64> {
-    let cancelled = sqlx::query_scalar!(
-        r#"
-        with clock as materialized (
-            select clock_timestamp() + $1::interval as at
-        ), before as (
-            select id, state
-            from operations
-            where mode <> $2 and state in ('preparing', 'pending_approval', 'approved')
-            for update
-        ), moved as (
-            update operations o
-            set state = 'cancelled',
-                reason = 'The mode was changed to ' || $2,
-                reason_code = 'mode_changed',
-                finished_at = clock.at,
-                updated_at = clock.at
-            from clock, before
-            where o.id = before.id
-            returning o.id, o.mode, before.state as from_state
-        ), line as (
-            insert into audit_lines (object, at, actor, action, from_state, to_state, mode, details)
-            select
-                'operation/' || id, clock.at, 'start', 'operation.cancelled', from_state, 'cancelled', mode,
-                jsonb_build_object('reason', 'mode_changed')
-            from moved, clock
-        )
-        select count(*) as "count!" from moved
-        "#,
-        clock.offset(),
-        mode.as_str(),
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(cancelled.unsigned_abs())
 }

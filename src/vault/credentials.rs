@@ -51,19 +51,28 @@ impl Vault {
         self.twilio_among(&self.held().await?)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "account SID and number are identifiers, kept beside the secret")]
+    /// The number that sends unless a request names another.
+    pub async fn phone_number(&self) -> Result<Option<PhoneNumber>, VaultError> {
+        self.phone_number_among(&self.held().await?)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a telephone number is no secret")]
+    fn phone_number_among(&self, held: &[Held]) -> Result<Option<PhoneNumber>, VaultError> {
+        let name = VaultName::TwilioPhoneNumber;
+        self.value(held, name)?
+            .map(|(number, ..)| PhoneNumber::parse(number.expose_secret()))
+            .transpose()
+            .map_err(|problem| VaultError::Invalid { name, problem: problem.into() })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "an account SID is no secret")]
     pub(super) fn twilio_among(&self, held: &[Held]) -> Result<Option<TwilioCredentials>, VaultError> {
         let account_sid = self.value(held, VaultName::TwilioAccountSid)?;
         let auth_token = self.value(held, VaultName::TwilioAuthToken)?;
         let (Some((account_sid, ..)), Some((auth_token, version, source))) = (account_sid, auth_token) else {
             return Ok(None);
         };
-        let name = VaultName::TwilioPhoneNumber;
-        let phone_number = self
-            .value(held, name)?
-            .map(|(number, ..)| PhoneNumber::parse(number.expose_secret()))
-            .transpose()
-            .map_err(|problem| VaultError::Invalid { name, problem: problem.into() })?;
+        let phone_number = self.phone_number_among(held)?;
         let account_sid = account_sid.expose_secret().to_owned();
         Ok(Some(TwilioCredentials { account_sid, auth_token, phone_number, version, source }))
     }

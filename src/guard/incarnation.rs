@@ -1,0 +1,70 @@
+//! A database that went back in time: restored from a dump, promoted from a replica, or one that may lose commits. What
+//! was sent since is not in it, so the service starts on hold and says so.
+
+use serde_json::json;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+
+use super::hold::{self, Cause};
+use crate::audit::{self, Actor, Change};
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::database;
+use crate::operation::answer::rfc3339;
+
+/// Compares the database with the one that this service knew, remembers it, and sets the hold if they differ.
+pub async fn check(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<()> {
+    let mut tx = database::begin(db).await?;
+    let now = sqlx::query!(
+        r#"
+        select
+            d.system_identifier,
+            d.timeline_id,
+            d.incarnation,
+            system.system_identifier as "system_now!",
+            checkpoint.timeline_id as "timeline_now!",
+            'deployment'::regclass::oid::bigint as "incarnation_now!",
+            (select max(at) from audit_lines) as last_line_at,
+            current_setting('fsync')::boolean as "fsync!",
+            current_setting('synchronous_commit') <> 'off' as "synchronous!"
+        from deployment d, pg_control_system() system, pg_control_checkpoint() checkpoint
+        for update of d
+        "#,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let known = (now.system_identifier, now.timeline_id, now.incarnation);
+    let current = (Some(now.system_now), Some(now.timeline_now), Some(now.incarnation_now));
+    let is_first_start = known == (None, None, None);
+    let went_back = !is_first_start && known != current;
+    if is_first_start || went_back {
+        sqlx::query!(
+            r#"
+            update deployment
+            set system_identifier = $1, timeline_id = $2, incarnation = $3
+            "#,
+            now.system_now,
+            now.timeline_now,
+            now.incarnation_now,
+        )
+        .execute(&mut *tx)
+        .await?;
+        let details = json!({ "systemIdentifier": now.system_now, "timeline": now.timeline_now, "wentBack": went_back });
+        let change = Change { object: "deployment".to_owned(), action: "deployment.recognised", details };
+        audit::record(&mut tx, &Actor::service("start"), change).await?;
+    }
+    if went_back {
+        let reason = restored(now.last_line_at);
+        hold::set_within(&mut tx, clock, Cause::Restored, &reason, &Actor::service("start")).await?;
+    }
+    if mode == Mode::Live && !(now.fsync && now.synchronous) {
+        let reason = "the database may lose commits: fsync or synchronous_commit is off. Switch both on, then resume sending.";
+        hold::set_within(&mut tx, clock, Cause::Restored, reason, &Actor::service("start")).await?;
+    }
+    tx.commit().await
+}
+
+fn restored(last_line_at: Option<OffsetDateTime>) -> String {
+    let since = last_line_at.map_or_else(|| "it was made".to_owned(), rfc3339);
+    format!("this database was restored or promoted: check what was sent since {since}, then resume sending.")
+}
