@@ -6,6 +6,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::{Passwords, TokenCache};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 
@@ -22,6 +23,10 @@ pub struct AppState {
     pub db: PgPool,
     /// The time.
     pub clock: Clock,
+    /// Hashes and checks passwords, a few at a time.
+    pub passwords: Passwords,
+    /// Tokens that were found valid a moment ago.
+    pub token_cache: TokenCache,
     /// What runs beside requests.
     pub tasks: Tasks,
 }
