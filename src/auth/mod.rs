@@ -1,3 +1,44 @@
-//! (see the map in `lib.rs`)
+//! Who is asking. People sign in with a password and hold a session; programs bring an API token that acts for a person.
+//! Either way a handler gets a [`Principal`] and asks it whether it may.
 
+mod credential;
+mod email;
+mod network;
+mod permission;
+mod role;
+
+// Passwords, from the form to the table.
+mod new_password;
+mod passwords;
+mod proof;
+mod throttle;
+
+// What is kept of people and of their ways in.
+pub mod first_admin;
+mod sessions;
+mod token_cache;
+pub mod tokens;
+pub mod users;
+
+// From a request to a principal.
+mod cookie;
+mod identify;
+mod next;
+mod principal;
+mod sign_in;
+
+// How people use all of it: in the browser, and on the command line.
+pub mod commands;
+mod handlers;
+mod pages;
 pub(crate) mod views;
+
+pub use email::{EmailAddress, NotAnAddress};
+pub use handlers::router;
+pub use identify::{Refusal, SignedIn};
+pub use new_password::{NewPassword, WeakPassword};
+pub use passwords::{Cost, Passwords};
+pub use permission::{Permission, Scope, UnknownScope};
+pub use principal::{Principal, Via};
+pub use role::{Role, UnknownRole};
+pub use token_cache::TokenCache;

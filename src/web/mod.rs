@@ -37,7 +37,7 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// 4. client: whose address it is, believing only configured proxies;
 /// 5. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
 /// 6. size: no body over the limit is read.
-pub(crate) fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
+pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     router
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(from_fn_with_state(app.clone(), origin::known_host))
@@ -48,7 +48,7 @@ pub(crate) fn manners(router: Router<AppState>, app: &AppState) -> Router<AppSta
 }
 
 /// The layers of routes that a browser's session may use: no other site can make it act.
-pub(crate) fn same_origin(router: Router<AppState>, app: &AppState) -> Router<AppState> {
+pub fn same_origin(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     origin::protect(router, app)
 }
 

@@ -1,0 +1,91 @@
+//! Whether a password is the account's: counted, then compared, and always at the same cost.
+
+use std::net::IpAddr;
+
+use secrecy::SecretString;
+use sqlx::PgConnection;
+
+use super::network::Masked;
+use super::passwords::Verdict;
+use super::throttle::{self, Subject};
+use crate::error::Result;
+use crate::id::UserId;
+use crate::state::AppState;
+
+/// What became of presenting a password. Whoever is refused learns nothing about the account.
+pub(super) enum Answer<T> {
+    /// It was right.
+    Verified(T),
+    /// No such account, a disabled one, or not its password.
+    Refused,
+    /// Too many failures: this password was not looked at.
+    Blocked {
+        /// Seconds until the next try.
+        retry_after: u64,
+    },
+}
+
+/// An enabled account whose password was presented.
+pub(super) struct Account {
+    pub(super) id: UserId,
+    pub(super) email: String,
+    /// What was compared. A change of the account that finds another hash comes too late.
+    pub(super) stored: String,
+    /// The hash to store instead, if that one was made at another cost.
+    pub(super) rehashed: Option<String>,
+}
+
+/// Checks the password of the account with this address in lower case.
+pub(super) async fn check(
+    app: &AppState,
+    address: IpAddr,
+    email: &str,
+    password: &SecretString,
+) -> Result<Answer<Account>> {
+    let subjects = [Subject::network(address), Subject::account(email)];
+    for subject in &subjects {
+        if let Some(retry_after) = throttle::count(&app.db, &app.clock, subject).await? {
+            tracing::warn!(event = "auth.failed", reason = "throttled", ip = %Masked(address), retry_after);
+            return Ok(Answer::Blocked { retry_after });
+        }
+    }
+    let found = sqlx::query!(
+        r#"
+        select
+            id as "id: UserId",
+            email,
+            password_hash,
+            disabled_at is not null as "disabled!"
+        from users
+        where email = $1
+        "#,
+        email,
+    )
+    .fetch_optional(&app.db)
+    .await?;
+    let verdict = app.passwords.verify(password, found.as_ref().map(|found| found.password_hash.as_str())).await;
+    if verdict.is_err() {
+        // The password was never looked at: a full queue must not lock anybody out.
+        for subject in &subjects {
+            throttle::take_back(&app.db, subject).await?;
+        }
+    }
+    match (verdict?, found) {
+        (Verdict::Right { rehashed }, Some(found)) if !found.disabled => {
+            Ok(Answer::Verified(Account { id: found.id, email: found.email, stored: found.password_hash, rehashed }))
+        }
+        (_, found) => {
+            // An address without an account is not logged: it may be a password in the wrong field.
+            let user = found.map(|found| tracing::field::display(found.id));
+            tracing::warn!(event = "auth.failed", reason = "password", user, ip = %Masked(address));
+            Ok(Answer::Refused)
+        }
+    }
+}
+
+/// Forgets the failures of somebody who turned out to know the password; their network gets back this one try only, so
+/// that an account of one's own does not buy guesses at others.
+pub(super) async fn forgive(tx: &mut PgConnection, address: IpAddr, email: &str) -> sqlx::Result<()> {
+    throttle::take_back(&mut *tx, &Subject::network(address)).await?;
+    throttle::forget(&mut *tx, &Subject::account(email)).await
+}

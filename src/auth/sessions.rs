@@ -1,0 +1,161 @@
+//! Sessions of people who signed in. They end by themselves: half an hour after the last request, twelve hours after the
+//! first.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sqlx::postgres::types::PgInterval;
+use sqlx::{PgConnection, PgExecutor, PgPool};
+
+use super::Role;
+use super::credential::{Credential, CredentialHash};
+use super::principal::{Principal, Via};
+use crate::clock::{Clock, interval};
+use crate::error::Result;
+use crate::id::UserId;
+
+/// A session ends this long after its last request.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// A session ends this long after it began, however busy.
+const LONGEST: Duration = Duration::from_secs(12 * 3600);
+
+/// Ended sessions that one sign-in removes at most.
+const SWEEP: i64 = 100;
+
+/// Longest kept description of a browser, in characters.
+const USER_AGENT: usize = 255;
+
+/// Where a session was begun from, to be shown to its owner.
+pub(super) struct Origin<'a> {
+    pub(super) address: IpAddr,
+    pub(super) user_agent: Option<&'a str>,
+}
+
+fn idle() -> PgInterval {
+    interval(IDLE)
+}
+
+/// Begins a session; its credential goes into the cookie and nowhere else.
+pub(super) async fn begin(
+    tx: &mut PgConnection,
+    clock: &Clock,
+    user: UserId,
+    origin: &Origin<'_>,
+) -> Result<Credential> {
+    let credential = Credential::random("")?;
+    let user_agent: Option<String> = origin.user_agent.map(|text| text.chars().take(USER_AGENT).collect());
+    sqlx::query!(
+        r#"
+        insert into sessions (
+            token_hash, user_id, created_at, last_seen_at, authenticated_at, expires_at, ip, user_agent)
+        values (
+            $1,
+            $2,
+            clock_timestamp() + $3,
+            clock_timestamp() + $3,
+            clock_timestamp() + $3,
+            clock_timestamp() + $3 + $4::interval,
+            $5,
+            $6)
+        "#,
+        credential.hash.0.as_slice(),
+        user.0,
+        clock.offset(),
+        interval(LONGEST),
+        origin.address.to_string(),
+        user_agent,
+    )
+    .execute(tx)
+    .await?;
+    Ok(credential)
+}
+
+/// The person whose session this is, if it has not ended. Notes at most once a minute that it was used.
+pub(super) async fn find(db: &PgPool, clock: &Clock, hash: CredentialHash) -> sqlx::Result<Option<Principal>> {
+    let row = sqlx::query!(
+        r#"
+        with noted as (
+            update sessions
+            set last_seen_at = clock_timestamp() + $2
+            where token_hash = $1
+              and expires_at > clock_timestamp() + $2
+              and last_seen_at > clock_timestamp() + $2 - $3::interval
+              and last_seen_at < clock_timestamp() + $2 - interval '1 minute'
+        )
+        select
+            users.id as "id: UserId",
+            users.email,
+            users.name,
+            users.role as "role: Role",
+            users.must_change_password,
+            sessions.authenticated_at
+        from sessions
+        join users on users.id = sessions.user_id
+        where sessions.token_hash = $1
+          and sessions.expires_at > clock_timestamp() + $2
+          and sessions.last_seen_at > clock_timestamp() + $2 - $3::interval
+          and users.disabled_at is null
+        "#,
+        hash.0.as_slice(),
+        clock.offset(),
+        idle(),
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Principal {
+        user: row.id,
+        email: row.email,
+        name: row.name,
+        role: row.role,
+        via: Via::Session { authenticated_at: row.authenticated_at },
+        must_change_password: row.must_change_password,
+    }))
+}
+
+/// Ends one session; answers whose it was.
+pub(super) async fn end(tx: &mut PgConnection, hash: CredentialHash) -> sqlx::Result<Option<(UserId, String)>> {
+    let ended = sqlx::query!(
+        r#"
+        delete from sessions
+        using users
+        where sessions.token_hash = $1
+          and users.id = sessions.user_id
+        returning
+            users.id as "id: UserId",
+            users.email
+        "#,
+        hash.0.as_slice(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(ended.map(|row| (row.id, row.email)))
+}
+
+/// Ends all sessions of a person; answers how many there were.
+pub(super) async fn end_all(tx: &mut PgConnection, user: UserId) -> sqlx::Result<u64> {
+    let ended = sqlx::query!("delete from sessions where user_id = $1", user.0).execute(tx).await?;
+    Ok(ended.rows_affected())
+}
+
+/// Removes sessions that have ended by themselves.
+pub(super) async fn sweep(db: impl PgExecutor<'_>, clock: &Clock) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        delete from sessions
+        where token_hash in (
+            select token_hash
+            from sessions
+            where expires_at < clock_timestamp() + $1
+               or last_seen_at < clock_timestamp() + $1 - $2::interval
+            limit $3
+            for update skip locked)
+        "#,
+        clock.offset(),
+        idle(),
+        SWEEP,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
