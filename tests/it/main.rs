@@ -1,1 +1,4 @@
 //! The integration tests: one binary, one file a subject.
+
+mod settings;
+mod vault;
