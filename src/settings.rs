@@ -27,6 +27,9 @@ pub enum SettingsError {
         /// The variable that fixes it.
         variable: String,
     },
+    /// Somebody else was faster.
+    #[error("The settings were changed meanwhile. Look at them as they are now, then change them again.")]
+    ChangedMeanwhile,
     /// A stored version means nothing to this program.
     #[error(
         "Version {version} of the stored settings cannot be used: {problem} Fix that setting by its environment variable, or start the program that stored it."
@@ -48,6 +51,9 @@ impl From<SettingsError> for Error {
         match error {
             SettingsError::Invalid(_) => Problem::new(StatusCode::BAD_REQUEST, "invalid_settings", detail).into(),
             SettingsError::Locked { .. } => Problem::new(StatusCode::CONFLICT, "setting_locked", detail).into(),
+            SettingsError::ChangedMeanwhile => {
+                Problem::new(StatusCode::CONFLICT, "settings_changed_meanwhile", detail).into()
+            }
             SettingsError::Unreadable { .. } => Self::Internal(error.into()),
             SettingsError::Database(error) => error.into(),
         }
@@ -84,13 +90,12 @@ impl Settings {
         let fixed = Fixed { seeds: document(&config.operating), locked: config.locked.clone() };
         let mut tx = database::begin(&db).await?;
         lock(&mut tx).await?;
-        let stored = match newest(&mut tx).await? {
-            Some(stored) => stored,
-            None => {
-                let mut first = Value::Object(Map::new());
-                fixed.lay_over(&mut first, &fixed.seeds);
-                store(&mut tx, &Actor::service("first start"), &Value::Null, first).await?
-            }
+        let stored = if let Some(stored) = newest(&mut tx).await? {
+            stored
+        } else {
+            let mut first = Value::Object(Map::new());
+            fixed.lay_over(&mut first, &fixed.seeds);
+            store(&mut tx, &Actor::service("first start"), &Value::Null, first).await?
         };
         let in_force = fixed.in_force(&stored)?;
         tx.commit().await?;
@@ -133,9 +138,18 @@ impl Settings {
         new.validate().map_err(SettingsError::Invalid)?;
         let new = document(&new);
         self.fixed.refuse_locked(&new)?;
+        let known = self.version();
         let mut tx = database::begin(&self.db).await?;
         lock(&mut tx).await?;
-        let before = newest(&mut tx).await?.map_or(Value::Null, |stored| stored.document);
+        let before = match newest(&mut tx).await? {
+            Some(stored) if stored.version == known => stored.document,
+            // The new settings were made from older ones: storing them would undo the change between.
+            _ => {
+                drop(tx);
+                self.refresh().await?;
+                return Err(SettingsError::ChangedMeanwhile);
+            }
+        };
         let mut after = before.clone();
         self.fixed.lay_over(&mut after, &new);
         if after == before {

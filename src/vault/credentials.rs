@@ -3,7 +3,6 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::entries::Held;
-use super::key_file::hex;
 use super::{Vault, VaultError, VaultName};
 use crate::config::EnvironmentCredentials;
 use crate::phone::PhoneNumber;
@@ -108,7 +107,7 @@ impl Vault {
             held.iter().any(|held| held.name == *name && held.is_current)
                 || name.in_environment(&self.environment).is_some()
         };
-        let derive = |label| hex(&self.ring.primary().derive(label, self.deployment)[..16]);
+        let derive = |label| format!("{:032x}", self.ring.primary().derive(label, self.deployment));
         match name {
             _ if !self.sandbox_defaults => None,
             VaultName::TwilioPhoneNumber => Some(SecretString::from(SANDBOX_NUMBER)),

@@ -66,7 +66,7 @@ fn make(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
 
     // The id is random, so that the keys of two installations cannot be taken for each other.
-    let suffix = hex(cipher::random::<4>().as_slice());
+    let suffix = format!("{:08x}", u32::from_be_bytes(*cipher::random()));
     let aside = path.with_extension(&suffix);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
     let entry = format_entry(&format!("local-{suffix}"), &cipher::random());
@@ -81,9 +81,4 @@ fn make(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         linked => linked,
     }
-}
-
-/// Bytes in lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -74,12 +74,13 @@ impl MasterKey {
         &self.key
     }
 
-    /// Bytes that only this key and this installation give, for the credentials of the embedded sandbox.
-    pub(super) fn derive(&self, label: &str, deployment: Uuid) -> Zeroizing<[u8; 32]> {
+    /// A number that only this key and this installation give, for the credentials of the embedded sandbox.
+    pub(super) fn derive(&self, label: &str, deployment: Uuid) -> u128 {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_slice()).expect("HMAC takes keys of any length");
         mac.update(label.as_bytes());
         mac.update(deployment.as_bytes());
-        Zeroizing::new(mac.finalize().into_bytes().into())
+        let half: [u8; 16] = mac.finalize().into_bytes()[..16].try_into().expect("SHA-256 has 32 bytes");
+        u128::from_be_bytes(half)
     }
 }
 
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn derived_bytes_depend_on_key_label_and_installation() {
+    fn derived_numbers_depend_on_key_label_and_installation() {
         let ring = KeyRing::parse(&format!("a:{ONES}"), "THE_SETTING").expect("a key");
         let key = ring.primary();
         assert_eq!(key.derive("x", Uuid::nil()), key.derive("x", Uuid::nil()));

@@ -4,4 +4,6 @@ mod support;
 
 mod private_postgres;
 mod sandbox;
+mod settings;
 mod signature;
+mod vault;
