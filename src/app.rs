@@ -1,1 +1,353 @@
-//! (see the map in `lib.rs`)
+//! The running service: what it is made of, how it starts while its database may still be away, and how it stops.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::ListenerExt as _;
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use crate::auth::first_admin::{self, FirstAdmin};
+use crate::auth::{Cost, Passwords, TokenCache};
+use crate::clock::Clock;
+use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
+use crate::database;
+use crate::dispatch::{changes, fence::Fence, worker};
+use crate::error::{Error, Problem};
+use crate::guard::{incarnation, mode};
+use crate::router;
+use crate::sandbox::{self, Pace, Sandbox};
+use crate::settings::{Settings, SettingsError};
+use crate::state::{AppState, Tasks};
+use crate::twilio::Twilio;
+use crate::twilio::signature::SharedKey;
+use crate::vault::{Vault, VaultError};
+
+/// How long requests and sends that are under way may take to end when the service stops. A send ends within its
+/// 20 s time-out.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pause between two tries to reach a database that is away.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a service is started with.
+pub struct Start {
+    /// The settings.
+    pub config: Config,
+    /// Bound already, so that its port is known.
+    pub listener: TcpListener,
+    /// The way to PostgreSQL.
+    pub database: PgConnectOptions,
+    /// The time.
+    pub clock: Clock,
+    /// How fast the embedded sandbox reports.
+    pub pace: Pace,
+    /// What a password hash costs.
+    pub password_cost: Cost,
+}
+
+/// A service that answers requests; until its database was reached it answers 503.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its public URL.
+    pub public_url: PublicUrl,
+    stopping: CancellationToken,
+    listening: tokio::task::JoinHandle<()>,
+    working: tokio::task::JoinHandle<anyhow::Result<Service>>,
+    ready: Arc<OnceLock<Ready>>,
+}
+
+/// The parts that exist once the database was reached.
+struct Ready {
+    app: AppState,
+    router: Router,
+    sandbox_url: Option<String>,
+    first_admin: FirstAdmin,
+}
+
+/// What a stop has to take down.
+struct Service {
+    app: AppState,
+    sandbox: Option<Emulator>,
+}
+
+/// A service that is built and not yet at work.
+struct Built {
+    service: Service,
+    outbox: changes::Outbox,
+    first_admin: FirstAdmin,
+}
+
+/// The embedded sandbox, which outlives the sends that it answers.
+struct Emulator {
+    sandbox: Sandbox,
+    tracker: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl Running {
+    /// Starts answering at once, and working as soon as the database is reached. Fails only on what no waiting mends.
+    pub fn start(start: Start) -> anyhow::Result<Self> {
+        // The provider of TLS for every client; a second start in one process finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let address = start.listener.local_addr()?;
+        let public_url = start.config.public_url(address);
+        let stopping = CancellationToken::new();
+        let ready = Arc::new(OnceLock::new());
+        let Start { config, listener, database, clock, pace, password_cost } = start;
+        let starting =
+            Starting { config, database, clock, pace, password_cost, address, public_url: public_url.clone() };
+
+        let gate = Router::new().fallback(until_ready).with_state(Arc::clone(&ready));
+        let service = gate.into_make_service_with_connect_info::<SocketAddr>();
+        let listener = listener.tap_io(|connection| {
+            // Answers are small: waiting to fill a packet only delays them.
+            let _ = connection.set_nodelay(true);
+        });
+        let server = axum::serve(listener, service).with_graceful_shutdown(stopping.clone().cancelled_owned());
+        #[expect(clippy::disallowed_methods, reason = "the stop waits for these two by their handles")]
+        let (listening, working) = (
+            tokio::spawn(async move {
+                if let Err(error) = server.await {
+                    tracing::error!(event = "listener.failed", %error);
+                }
+            }),
+            tokio::spawn(starting.run(Arc::clone(&ready), stopping.clone())),
+        );
+        Ok(Self { address, public_url, stopping, listening, working, ready })
+    }
+
+    /// The parts of the service, once it works.
+    pub fn app(&self) -> Option<&AppState> {
+        self.ready.get().map(|ready| &ready.app)
+    }
+
+    /// Where the embedded sandbox listens, once the service works and if it has one.
+    pub fn sandbox_url(&self) -> Option<&str> {
+        self.ready.get().and_then(|ready| ready.sandbox_url.as_deref())
+    }
+
+    /// What the start found about the first admin, once the service works.
+    pub fn first_admin(&self) -> Option<&FirstAdmin> {
+        self.ready.get().map(|ready| &ready.first_admin)
+    }
+
+    /// Returns when the service works, or says why it never will.
+    pub async fn until_ready(&mut self) -> anyhow::Result<()> {
+        loop {
+            if self.ready.get().is_some() {
+                return Ok(());
+            }
+            if self.working.is_finished() {
+                (&mut self.working).await??;
+                anyhow::bail!("the service was stopped before it could start");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Stops in two stages: no new requests and claims, then what is under way ends, within limits; the sandbox last,
+    /// because sends are waiting for its answers.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stopping.cancel();
+        if tokio::time::timeout(STOP_TIMEOUT, self.listening).await.is_err() {
+            tracing::warn!(event = "stop.cut_off", "some requests did not end in time");
+        }
+        // Not started: there is nothing to take down.
+        let Ok(Ok(service)) = self.working.await else { return Ok(()) };
+        service.app.tasks.tracker.close();
+        if tokio::time::timeout(STOP_TIMEOUT, service.app.tasks.tracker.wait()).await.is_err() {
+            tracing::warn!(event = "stop.cut_off", "some sends did not end in time; they will be settled by evidence");
+        }
+        if let Some(emulator) = service.sandbox {
+            emulator.stopping.cancel();
+            emulator.tracker.close();
+            let _ = tokio::time::timeout(STOP_TIMEOUT, emulator.tracker.wait()).await;
+        }
+        service.app.db.close().await;
+        Ok(())
+    }
+}
+
+/// Hands each request to the router, which exists once the database was reached.
+async fn until_ready(State(ready): State<Arc<OnceLock<Ready>>>, request: Request) -> Response {
+    match ready.get() {
+        Some(ready) => ready.router.clone().oneshot(request).await.into_response(),
+        None if request.uri().path() == "/healthz" => crate::web::health::alive().await.into_response(),
+        None => {
+            let problem = Problem { retry_after: Some(1), ..Problem::unavailable() };
+            let body = problem.document("").to_string();
+            (problem.status, [("content-type", "application/problem+json"), ("retry-after", "1")], body).into_response()
+        }
+    }
+}
+
+/// What is needed to begin working.
+struct Starting {
+    config: Config,
+    database: PgConnectOptions,
+    clock: Clock,
+    pace: Pace,
+    password_cost: Cost,
+    address: SocketAddr,
+    public_url: PublicUrl,
+}
+
+impl Starting {
+    /// Tries until the database answers, the service stops, or something is wrong that waiting does not mend.
+    async fn run(self, ready: Arc<OnceLock<Ready>>, stopping: CancellationToken) -> anyhow::Result<Service> {
+        let db = database::pool(self.database.clone());
+        loop {
+            match self.build(db.clone(), stopping.clone()).await {
+                Ok(Built { service, outbox, first_admin }) => {
+                    let router = router::router(&service.app);
+                    let sandbox_url = service.sandbox.as_ref().map(|emulator| emulator.sandbox.base_url());
+                    self.set_to_work(&service.app, outbox);
+                    let _ = ready.set(Ready { app: service.app.clone(), router, sandbox_url, first_admin });
+                    return Ok(service);
+                }
+                Err(error) if is_away(&error) => {
+                    tracing::warn!(
+                        event = "start.waiting",
+                        error = format!("{error:#}"),
+                        "the database does not answer yet"
+                    );
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::select! {
+                () = stopping.cancelled() => anyhow::bail!("stopped before the database answered"),
+                () = tokio::time::sleep(RETRY) => {}
+            }
+        }
+    }
+
+    async fn build(&self, db: sqlx::PgPool, stopping: CancellationToken) -> anyhow::Result<Built> {
+        let config = &self.config;
+        database::prepare(&db).await?;
+        incarnation::check(&db, &self.clock, config.mode).await?;
+        let cancelled = mode::cancel_other_mode(&db, &self.clock, config.mode).await?;
+        if cancelled > 0 {
+            tracing::warn!(event = "mode.changed", cancelled, mode = %config.mode, "operations of the other mode were cancelled");
+        }
+        let settings = Settings::load(db.clone(), config).await?;
+        let vault = Vault::open(
+            db.clone(),
+            config.mode,
+            &config.master_key,
+            &config.data_dir,
+            &config.credentials,
+            self.clock.clone(),
+        );
+        let embeds_sandbox = config.mode == Mode::Sandbox && config.twilio_base_url.is_none();
+        let vault = if embeds_sandbox { vault.await?.with_sandbox_defaults() } else { vault.await? };
+        let passwords = Passwords::new(self.password_cost)?;
+        let first_admin = first_admin::ensure(&db, &self.clock, &passwords, &config.data_dir).await?;
+        let sandbox = if embeds_sandbox { Some(self.embed_sandbox(&vault).await?) } else { None };
+        let base = match &sandbox {
+            Some(emulator) => Some(emulator.sandbox.base_url().parse().context("the sandbox's address")?),
+            None => config.twilio_base_url.clone(),
+        };
+        let (changes, outbox) = changes::Changes::new();
+        let app = AppState {
+            hosts: self.hosts().into(),
+            public_url: Arc::new(self.public_url.clone()),
+            twilio: Twilio::new(base)?,
+            shared_keys: shared_keys(config),
+            config: Arc::new(config.clone()),
+            db,
+            clock: self.clock.clone(),
+            settings,
+            vault,
+            changes,
+            passwords,
+            token_cache: TokenCache::default(),
+            tasks: Tasks { tracker: TaskTracker::new(), stopping },
+        };
+        Ok(Built { service: Service { app, sandbox }, outbox, first_admin })
+    }
+
+    fn set_to_work(&self, app: &AppState, outbox: changes::Outbox) {
+        let fence = Arc::new(Fence::new(self.database.clone(), app.clock.clone()));
+        let (tracker, stopping) = (&app.tasks.tracker, &app.tasks.stopping);
+        tracker.spawn(worker::run(app.clone(), fence));
+        tracker.spawn(worker::sweep(app.clone()));
+        tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
+        tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));
+    }
+
+    /// The names that we answer to: the public one, and in sandbox mode this machine's own.
+    fn hosts(&self) -> Vec<String> {
+        let mut hosts = vec![self.public_url.host().to_owned()];
+        if self.config.mode == Mode::Sandbox {
+            hosts.extend(loopback_hosts(self.address));
+        }
+        hosts
+    }
+
+    async fn embed_sandbox(&self, vault: &Vault) -> anyhow::Result<Emulator> {
+        let (tracker, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let vault = vault.clone();
+        let lookup: sandbox::CredentialLookup = Arc::new(move || {
+            let vault = vault.clone();
+            Box::pin(async move {
+                let credentials = vault.twilio().await.ok().flatten()?;
+                Some(sandbox::Credentials {
+                    account_sid: credentials.account_sid,
+                    auth_token: credentials.auth_token,
+                    numbers: credentials.phone_number.iter().map(ToString::to_string).collect(),
+                })
+            })
+        });
+        let ours = SocketAddr::new(connectable(self.address.ip()), self.address.port());
+        let options = sandbox::Options {
+            listen: self.config.sandbox_listen,
+            credentials: sandbox::CredentialSource::Dynamic(lookup),
+            journal: Some(self.config.data_dir.join("sandbox.jsonl")),
+            callbacks_to: Some((self.public_url.to_string(), ours)),
+            pace: self.pace,
+        };
+        let sandbox = sandbox::start(options, &tracker, stopping.clone()).await?;
+        Ok(Emulator { sandbox, tracker, stopping })
+    }
+}
+
+/// Whether an error of the start is one that waiting mends.
+fn is_away(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        if let Some(error) = cause.downcast_ref::<sqlx::Error>() {
+            database::is_unavailable(error)
+        } else if let Some(sqlx::migrate::MigrateError::Execute(error)) = cause.downcast_ref() {
+            database::is_unavailable(error)
+        } else if let Some(error) = cause.downcast_ref::<VaultError>() {
+            error.is_unavailable()
+        } else if let Some(SettingsError::Database(error)) = cause.downcast_ref() {
+            database::is_unavailable(error)
+        } else {
+            matches!(cause.downcast_ref::<Error>(), Some(Error::Problem(problem)) if problem.code == "database_unavailable")
+        }
+    })
+}
+
+/// An address at which a listener on any address can be reached from here.
+fn connectable(ip: std::net::IpAddr) -> std::net::IpAddr {
+    match ip {
+        std::net::IpAddr::V4(v4) if v4.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        std::net::IpAddr::V6(v6) if v6.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
+}
+
+fn shared_keys(config: &Config) -> Arc<[SharedKey]> {
+    let keys = config.webhook_shared_keys.iter();
+    keys.map(|(id, secret)| SharedKey { id: id.clone(), secret: secret.clone() }).collect()
+}

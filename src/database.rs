@@ -70,3 +70,26 @@ pub fn violated_constraint(error: &sqlx::Error) -> Option<&str> {
         _ => None,
     }
 }
+
+/// Brings the schema up to this program, and checks that the server has room for us.
+pub async fn prepare(db: &PgPool) -> anyhow::Result<()> {
+    migrate(db).await?;
+    let limit =
+        sqlx::query_scalar!(r#"select current_setting('max_connections')::bigint as "limit!""#).fetch_one(db).await?;
+    let needed = i64::from(POOL_SIZE) + 2;
+    anyhow::ensure!(
+        limit > needed,
+        "PostgreSQL allows {limit} connections, and each process needs {needed}. Raise max_connections."
+    );
+    Ok(())
+}
+
+/// Applies what is missing. Concurrent starts take turns by an advisory lock.
+pub async fn migrate(db: &PgPool) -> anyhow::Result<()> {
+    MIGRATIONS.run(db).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::VersionMissing(version) => anyhow::anyhow!(
+            "this program is older than the database, which has migration {version}. Start the newer program, or restore a backup from before it."
+        ),
+        error => error.into(),
+    })
+}

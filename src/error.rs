@@ -150,6 +150,18 @@ impl Error {
     }
 }
 
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Problem(problem) => f.write_str(&problem.detail),
+            Self::Internal(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+/// For sub-commands, which say what went wrong to whoever runs them.
+impl std::error::Error for Error {}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.into_problem().into_response()

@@ -1,1 +1,34 @@
-//! (see the map in `lib.rs`)
+//! Every address on one page, in three groups: open to anybody, for those who sign in, and for Twilio.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::state::AppState;
+use crate::web::headers::{self, Https};
+use crate::{approval, auth, callback, guard, operation, web};
+
+/// The whole service as one router.
+pub(crate) fn router(app: &AppState) -> Router {
+    // Anybody: is it alive, what do its pages look like.
+    let open = Router::new().merge(web::health::router()).merge(web::assets::router());
+
+    // Whoever signed in, or holds a token. No other site can act in a person's name.
+    let asking = operation::api::asking();
+    let signed_in = Router::new()
+        .merge(auth::router())
+        .merge(operation::api::reading())
+        .merge(approval::api::router())
+        .merge(guard::api::router());
+
+    // Twilio, by its signature.
+    let twilio = callback::router();
+
+    let bounded = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, web::REQUEST_TIMEOUT);
+    let signed_in = web::same_origin(signed_in.layer(bounded).merge(asking), app);
+    let all = open.merge(signed_in).merge(twilio.layer(bounded));
+    let all = web::manners(all, app);
+    let https = Https(app.public_url.is_https());
+    all.layer(from_fn_with_state(https, headers::protect)).with_state(app.clone())
+}

@@ -40,8 +40,9 @@ pub(crate) async fn perform(
     let decided = match act {
         Act::Approve { digest, comment } => {
             principal.require(Permission::Decide)?;
-            let digest = ContentDigest::parse(&digest)
-                .ok_or_else(|| wrong("digest", "The digest is not 64 hexadecimal digits. Take it from the operation."))?;
+            let digest = ContentDigest::parse(&digest).ok_or_else(|| {
+                wrong("digest", "The digest is not 64 hexadecimal digits. Take it from the operation.")
+            })?;
             let comment = optional("comment", comment)?;
             let approval = policy::may_approve(&settings, mode, decider, operation.requested_by)?;
             let approver = (decider, approval);
@@ -95,7 +96,10 @@ fn word(app: &AppState, operation: &Operation, decider: Decider, outcome: &str, 
         ("sent", None) => Ok(Word::Sent(None)),
         ("sent", Some(sid)) => match MessageSid::parse(sid) {
             Some(sid) => Ok(Word::Sent(Some(sid))),
-            None => Err(wrong("sid", "A message SID is SM or MM and 32 hexadecimal digits. Copy it from Twilio's console.").into()),
+            None => {
+                Err(wrong("sid", "A message SID is SM or MM and 32 hexadecimal digits. Copy it from Twilio's console.")
+                    .into())
+            }
         },
         (_, Some(_)) => Err(wrong("sid", "A SID belongs to the outcome `sent` only. Leave it out.").into()),
         ("failed", None) => Ok(Word::Failed),

@@ -83,7 +83,9 @@ async fn acknowledge(context: Context) -> Result<Response> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Problem> {
-    serde_json::from_value(body).map_err(|error| Problem::invalid_fields(vec![FieldProblem::new("body", format!("{error}. Correct it and send it again."))]))
+    serde_json::from_value(body).map_err(|error| {
+        Problem::invalid_fields(vec![FieldProblem::new("body", format!("{error}. Correct it and send it again."))])
+    })
 }
 
 async fn decide((State(app), principal, address, correlation_id, Path(id)): Context, act: Act) -> Result<Response> {

@@ -64,7 +64,14 @@ fn state(status: &str) -> State {
 impl Report {
     /// What makes a repeat a repeat.
     fn dedup(&self) -> [u8; 32] {
-        let parts = serde_json::json!(["message_status", self.operation, self.ref_hash, self.sid, self.status, self.error_code]);
+        let parts = serde_json::json!([
+            "message_status",
+            self.operation,
+            self.ref_hash,
+            self.sid,
+            self.status,
+            self.error_code
+        ]);
         Sha256::digest(parts.to_string().as_bytes()).into()
     }
 

@@ -65,7 +65,8 @@ async fn verify(app: &AppState, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> 
             .unwrap_or_default(),
     };
     let signed_body = if is_form { Body::Form(&params) } else { Body::Json(body) };
-    let request = Signed { url: &url, signature: given, settings: header(signature::SETTINGS_HEADER), body: signed_body };
+    let request =
+        Signed { url: &url, signature: given, settings: header(signature::SETTINGS_HEADER), body: signed_body };
 
     let tokens = app.vault.webhook_tokens().await?;
     let secrets: Vec<_> = tokens.iter().map(|token| &token.token).collect();
@@ -77,7 +78,9 @@ async fn verify(app: &AppState, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> 
             }
             Ok(params)
         }
-        Some(SignedBy::SharedKey(_)) if tokens.iter().any(|token| account == Some(token.account_sid.as_str())) => Ok(params),
+        Some(SignedBy::SharedKey(_)) if tokens.iter().any(|token| account == Some(token.account_sid.as_str())) => {
+            Ok(params)
+        }
         Some(_) => Err(refused("another account").into()),
         None => Err(refused("does not fit").into()),
     }
@@ -97,7 +100,9 @@ fn text(value: serde_json::Value) -> String {
 
 fn parse(operation: OperationId, uri: &Uri, params: &[(String, String)]) -> Option<Report> {
     let find = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-    let word = |name: &str| find(name).filter(|word| (1..=WORD_LIMIT).contains(&word.len()) && word.is_ascii()).map(str::to_owned);
+    let word = |name: &str| {
+        find(name).filter(|word| (1..=WORD_LIMIT).contains(&word.len()) && word.is_ascii()).map(str::to_owned)
+    };
     let reference = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "ref")
         .map(|(_, reference)| Reference::hash(&reference));

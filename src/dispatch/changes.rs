@@ -81,7 +81,9 @@ pub async fn tell_others(mut outbox: Outbox, db: PgPool, stopping: CancellationT
         }
         if batch.len() < BATCH {
             tokio::time::sleep(GATHERING).await;
-            while batch.len() < BATCH && let Ok(id) = outbox.0.try_recv() {
+            while batch.len() < BATCH
+                && let Ok(id) = outbox.0.try_recv()
+            {
                 batch.push(id);
             }
         }

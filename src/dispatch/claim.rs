@@ -69,7 +69,8 @@ pub async fn claim(
     limit: usize,
 ) -> anyhow::Result<Vec<Claimed>> {
     let references = (0..limit).map(|_| Reference::new_random()).collect::<Result<Vec<_>, _>>()?;
-    let hashes: Vec<Vec<u8>> = references.iter().map(|reference| Reference::hash(reference.as_str()).to_vec()).collect();
+    let hashes: Vec<Vec<u8>> =
+        references.iter().map(|reference| Reference::hash(reference.as_str()).to_vec()).collect();
     let attempts: Vec<uuid::Uuid> = (0..limit).map(|_| AttemptId::new().0).collect();
     let rows = sqlx::query!(
         r#"
@@ -104,10 +105,10 @@ pub async fn claim(
                         from attempts a
                         where a.match_key = o.match_key and a.state in ('sending', 'unknown'))
                 order by o.approved_at, o.id
-                limit case when s.rate > 0 then 1 else $5 end
+                limit case when s.rate > 0 then 1 else $5::bigint end
                 for update of o skip locked
             ) o
-            limit $5
+            limit $5::bigint
         ), numbered as (
             select due.*, row_number() over () as position
             from due

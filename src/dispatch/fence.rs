@@ -157,8 +157,7 @@ enum Check {
 }
 
 async fn check(connection: &mut PgConnection, claimed: &Claimed, clock: &Clock) -> sqlx::Result<Check> {
-    let locked =
-        sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "locked!""#, LOCK_SPACE | claimed.lock_key);
+    let locked = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "locked!""#, LOCK_SPACE | claimed.lock_key);
     if !locked.fetch_one(&mut *connection).await? {
         return Ok(Check::Taken);
     }
@@ -200,11 +199,11 @@ async fn check(connection: &mut PgConnection, claimed: &Claimed, clock: &Clock) 
 async fn prove_session(connection: &mut PgConnection, pool: &PgPool) -> anyhow::Result<()> {
     let first = backend(connection).await?;
     let probe = LOCK_SPACE | -i64::from(first).rem_euclid(1 << 47);
-    sqlx::query!("select pg_advisory_lock($1)", probe).execute(&mut *connection).await?;
+    sqlx::query_scalar!("select pg_advisory_lock($1)", probe).fetch_one(&mut *connection).await?;
     let second = backend(connection).await?;
     let seen_by_others =
         sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "free!""#, probe).fetch_one(pool).await?;
-    sqlx::query!("select pg_advisory_unlock($1)", probe).execute(&mut *connection).await?;
+    sqlx::query_scalar!("select pg_advisory_unlock($1)", probe).fetch_one(&mut *connection).await?;
     anyhow::ensure!(
         first == second && !seen_by_others,
         "the database connection does not keep its session (a transaction pooler?). Sending needs session locks: \

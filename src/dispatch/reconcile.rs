@@ -114,7 +114,9 @@ async fn close_by_report(tx: &mut PgConnection, clock: &Clock, attempt: &Open) -
 /// Past its deadline with no owner: nobody knows whether the request left.
 async fn call_unknown(tx: &mut PgConnection, clock: &Clock, attempt: &Open) -> sqlx::Result<bool> {
     let reason = "The process that was sending ended before it could record an answer.";
-    let moved = settle(tx, clock, attempt, Settling { from: "sending", to: "unknown", action: "dispatch.unknown", reason }).await?;
+    let moved =
+        settle(tx, clock, attempt, Settling { from: "sending", to: "unknown", action: "dispatch.unknown", reason })
+            .await?;
     if moved {
         tracing::warn!(event = "dispatch.unknown", operation = %attempt.operation, attempt = attempt.number, reason);
     }

@@ -79,7 +79,11 @@ pub async fn look_first(
     };
     let candidates = candidates(twilio, operation, attempt.started_at - SKEW, credentials).await.map_err(|error| {
         tracing::warn!(event = "twilio.look_up_failed", error = format!("{error:#}"));
-        Problem::new(StatusCode::CONFLICT, "not_looked_up", "Twilio could not be asked whether it was sent. Try again in a minute.")
+        Problem::new(
+            StatusCode::CONFLICT,
+            "not_looked_up",
+            "Twilio could not be asked whether it was sent. Try again in a minute.",
+        )
     })?;
     let unbound = unbound(db, &candidates).await?;
     if unbound.is_empty() {
@@ -215,7 +219,9 @@ pub async fn resolve(
             tx.rollback().await?;
             Err(refusal(db, clock, operation).await?.into())
         }
-        Err(error) if matches!(database::violated_constraint(&error), Some("attempts_sid_bound_once" | "operations_sid")) => {
+        Err(error)
+            if matches!(database::violated_constraint(&error), Some("attempts_sid_bound_once" | "operations_sid")) =>
+        {
             let detail = "This SID belongs to another operation. Check it, and write the SID of this message.";
             Err(Problem::new(StatusCode::CONFLICT, "sid_bound_elsewhere", detail).into())
         }

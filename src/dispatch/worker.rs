@@ -13,7 +13,8 @@ use crate::audit::Actor;
 use crate::guard::hold;
 use crate::phone;
 use crate::state::AppState;
-use crate::twilio::{Credentials, Exchange, SendOutcome};
+use crate::twilio::{Exchange, SendOutcome};
+use crate::vault::TwilioCredentials;
 
 /// Sends that one process has under way at most.
 const CONCURRENT_SENDS: usize = 16;
@@ -81,7 +82,7 @@ async fn see_through(
     app: AppState,
     fence: Arc<Fence>,
     claimed: Claimed,
-    credentials: Credentials,
+    credentials: TwilioCredentials,
     permit: OwnedSemaphorePermit,
 ) {
     let claimed = Arc::new(claimed);
@@ -103,7 +104,7 @@ async fn send(
     app: &AppState,
     fence: &Fence,
     claimed: &Arc<Claimed>,
-    credentials: &Credentials,
+    credentials: &TwilioCredentials,
 ) -> Option<Exchange> {
     match fence.pass(claimed, &app.public_url).await {
         Ok(fenced) => {
@@ -177,13 +178,13 @@ pub async fn sweep(app: AppState) {
             () = tokio::time::sleep(TICK) => {}
         }
         if let Err(error) = sweep_once(&app).await {
-            tracing::debug!(event = "sweep.paused", %error, "the database does not answer");
+            tracing::debug!(event = "sweep.paused", error = format!("{error:#}"), "the next look is in a second");
         }
     }
 }
 
 /// One look of [`sweep`].
-pub async fn sweep_once(app: &AppState) -> sqlx::Result<()> {
+pub async fn sweep_once(app: &AppState) -> anyhow::Result<()> {
     app.settings.refresh().await?;
     let expired = expiry::expire(&app.db, &app.clock, app.config.mode).await?;
     let settled = reconcile::reconcile(&app.db, &app.clock).await?;

@@ -49,7 +49,8 @@ pub async fn check(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<()> {
         )
         .execute(&mut *tx)
         .await?;
-        let details = json!({ "systemIdentifier": now.system_now, "timeline": now.timeline_now, "wentBack": went_back });
+        let details =
+            json!({ "systemIdentifier": now.system_now, "timeline": now.timeline_now, "wentBack": went_back });
         let change = Change { object: "deployment".to_owned(), action: "deployment.recognised", details };
         audit::record(&mut tx, &Actor::service("start"), change).await?;
     }
@@ -58,7 +59,8 @@ pub async fn check(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<()> {
         hold::set_within(&mut tx, clock, Cause::Restored, &reason, &Actor::service("start")).await?;
     }
     if mode == Mode::Live && !(now.fsync && now.synchronous) {
-        let reason = "the database may lose commits: fsync or synchronous_commit is off. Switch both on, then resume sending.";
+        let reason =
+            "the database may lose commits: fsync or synchronous_commit is off. Switch both on, then resume sending.";
         hold::set_within(&mut tx, clock, Cause::Restored, reason, &Actor::service("start")).await?;
     }
     tx.commit().await

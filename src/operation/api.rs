@@ -71,14 +71,21 @@ struct ListQuery {
     limit: Option<i64>,
 }
 
-async fn list(State(app): State<AppState>, principal: Principal, Query(query): Query<ListQuery>) -> Result<Json<Value>> {
+async fn list(
+    State(app): State<AppState>,
+    principal: Principal,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Value>> {
     principal.require(Permission::ReadOperations)?;
     let mut problems = Vec::new();
     let states = query.state.iter().flat_map(|states| states.split(',')).filter(|state| !state.is_empty());
     let states = states.filter_map(|state| match state.trim().parse() {
         Ok(state) => Some(state),
         Err(()) => {
-            problems.push(FieldProblem::new("state", format!("There is no state {state:?}. See the README for the states.")));
+            problems.push(FieldProblem::new(
+                "state",
+                format!("There is no state {state:?}. See the README for the states."),
+            ));
             None
         }
     });
@@ -125,5 +132,6 @@ async fn read(
 /// The operation, or 404.
 pub(crate) async fn find(app: &AppState, id: OperationId) -> Result<Operation> {
     let operation = store::find(&app.db, &app.clock, app.config.mode, id).await?;
-    operation.ok_or_else(|| Problem::not_found("There is no operation with this id. Check the id, and the mode.").into())
+    operation
+        .ok_or_else(|| Problem::not_found("There is no operation with this id. Check the id, and the mode.").into())
 }

@@ -33,13 +33,8 @@ pub(super) fn fetch(shared: &Shared, request: &ApiRequest) -> Value {
 /// The account's numbers; `PhoneNumber` matches a part of one, as with Twilio.
 pub(super) fn list_numbers(shared: &Shared, request: &ApiRequest) -> Result<Value, Refusal> {
     let wanted = request.query("PhoneNumber").unwrap_or_default();
-    let numbers = request
-        .credentials
-        .numbers()
-        .filter(|number| number.contains(wanted));
-    let numbers = numbers
-        .map(|number| (sid(number), number))
-        .collect::<Vec<_>>();
+    let numbers = request.credentials.numbers().filter(|number| number.contains(wanted));
+    let numbers = numbers.map(|number| (sid(number), number)).collect::<Vec<_>>();
     paging::page(
         "incoming_phone_numbers",
         &request.path,
@@ -50,18 +45,9 @@ pub(super) fn list_numbers(shared: &Shared, request: &ApiRequest) -> Result<Valu
     )
 }
 
-pub(super) fn fetch_number(
-    shared: &Shared,
-    request: &ApiRequest,
-    wanted: &str,
-) -> Result<Value, Refusal> {
-    let number = request
-        .credentials
-        .numbers()
-        .find(|number| sid(number) == wanted);
-    number
-        .map(|number| resource(shared, request, number))
-        .ok_or_else(|| Refusal::not_found(&request.path))
+pub(super) fn fetch_number(shared: &Shared, request: &ApiRequest, wanted: &str) -> Result<Value, Refusal> {
+    let number = request.credentials.numbers().find(|number| sid(number) == wanted);
+    number.map(|number| resource(shared, request, number)).ok_or_else(|| Refusal::not_found(&request.path))
 }
 
 /// The same number has the same SID in every sandbox.

@@ -26,11 +26,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
+        Self { status, code, message: message.into() }
     }
 
     /// By far the most: HTTP 400 with a code.
@@ -39,43 +35,23 @@ impl Refusal {
     }
 
     pub(super) fn not_found(path: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            20404,
-            format!("The requested resource {path} was not found"),
-        )
+        Self::new(StatusCode::NOT_FOUND, 20404, format!("The requested resource {path} was not found"))
     }
 
     pub(super) fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            20003,
-            "Authentication Error - invalid username",
-        )
+        Self::new(StatusCode::UNAUTHORIZED, 20003, "Authentication Error - invalid username")
     }
 
     pub(super) fn internal() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            20500,
-            "An internal server error has occurred",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, 20500, "An internal server error has occurred")
     }
 
     pub(super) fn unavailable() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            20503,
-            "Service unavailable",
-        )
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, 20503, "Service unavailable")
     }
 
     pub(super) fn answer(&self) -> Answer {
-        let Self {
-            status,
-            code,
-            message,
-        } = self;
+        let Self { status, code, message } = self;
         let mut body = json!({
             "code": code,
             "message": message,
@@ -87,15 +63,9 @@ impl Refusal {
         }
         let mut answer = json_answer(*status, &body);
         let headers = answer.headers_mut();
-        headers.insert(
-            HeaderName::from_static("x-twilio-error-code"),
-            HeaderValue::from(*code),
-        );
+        headers.insert(HeaderName::from_static("x-twilio-error-code"), HeaderValue::from(*code));
         if *status == StatusCode::UNAUTHORIZED {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"Twilio API\""),
-            );
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Twilio API\""));
         }
         answer
     }
@@ -105,15 +75,9 @@ pub(super) fn json_answer(status: StatusCode, body: &Value) -> Answer {
     with_type(status, "application/json", body.to_string())
 }
 
-pub(super) fn with_type(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> Answer {
+pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = empty(status);
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     *answer.body_mut() = Full::new(body.into());
     answer
 }
@@ -126,6 +90,5 @@ pub(super) fn empty(status: StatusCode) -> Answer {
 
 /// A time as Twilio writes it: `Thu, 24 Aug 2023 05:01:45 +0000`.
 pub(super) fn date(at: OffsetDateTime) -> String {
-    at.format(&Rfc2822)
-        .expect("a time of this century has an RFC 2822 form")
+    at.format(&Rfc2822).expect("a time of this century has an RFC 2822 form")
 }

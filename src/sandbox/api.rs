@@ -47,11 +47,8 @@ enum Route {
 impl Route {
     /// The account in the path and what is asked of it.
     fn parse(method: &Method, path: &str) -> Option<(String, Self)> {
-        let path = path
-            .strip_prefix('/')?
-            .strip_prefix(API_VERSION)?
-            .strip_prefix("/Accounts/")?
-            .strip_suffix(".json")?;
+        let path =
+            path.strip_prefix('/')?.strip_prefix(API_VERSION)?.strip_prefix("/Accounts/")?.strip_suffix(".json")?;
         let segments = path.split('/').collect::<Vec<_>>();
         let route = match (method.as_str(), &segments[1..]) {
             ("GET", []) => Self::FetchAccount,
@@ -107,8 +104,7 @@ impl ApiRequest {
             .filter(|credentials| credentials.admits(received.headers.get(AUTHORIZATION)))
             .ok_or_else(Refusal::unauthorized)?;
         let path = received.uri.path().to_owned();
-        let (account, route) =
-            Route::parse(&received.method, &path).ok_or_else(|| Refusal::not_found(&path))?;
+        let (account, route) = Route::parse(&received.method, &path).ok_or_else(|| Refusal::not_found(&path))?;
         if account != credentials.account_sid {
             return Err(Refusal::unauthorized());
         }
@@ -118,19 +114,9 @@ impl ApiRequest {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-        let form = if is_form {
-            decode(&received.body)
-        } else {
-            Vec::new()
-        };
+        let form = if is_form { decode(&received.body) } else { Vec::new() };
         let query = decode(received.uri.query().unwrap_or_default().as_bytes());
-        Ok(Self {
-            credentials,
-            path,
-            query,
-            form,
-            route,
-        })
+        Ok(Self { credentials, path, query, form, route })
     }
 
     /// Does what is asked, whatever becomes of the answer.
@@ -148,27 +134,17 @@ impl ApiRequest {
                 Err(refusal) => Err(refusal),
             },
         };
-        let status = if self.route == Route::CreateMessage {
-            StatusCode::CREATED
-        } else {
-            StatusCode::OK
-        };
-        result.map_or_else(
-            |refusal| refusal.answer(),
-            |body| json_answer(status, &body),
-        )
+        let status = if self.route == Route::CreateMessage { StatusCode::CREATED } else { StatusCode::OK };
+        result.map_or_else(|refusal| refusal.answer(), |body| json_answer(status, &body))
     }
 }
 
 fn decode(pairs: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(pairs).into_owned().collect()
+    url::form_urlencoded::parse(pairs).into_owned().collect()
 }
 
 fn values<'a>(pairs: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
-    pairs
-        .iter()
-        .filter(move |(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// Twilio's answer, with the headers that are on all of them.
@@ -179,10 +155,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, received: Received) -> Result<A
     let mut answer = match ApiRequest::admit(shared, &received).await {
         Err(refusal) => refusal.answer(),
         Ok(request) => {
-            let fault = request
-                .route
-                .on()
-                .and_then(|on| shared.take_fault(Moment::Request(on), request.recipient()));
+            let fault = request.route.on().and_then(|on| shared.take_fault(Moment::Request(on), request.recipient()));
             match fault {
                 None => request.carry_out(shared).await,
                 Some(fault) => strike::answer(shared, request, fault).await?,
@@ -191,17 +164,11 @@ pub(super) async fn answer(shared: &Arc<Shared>, received: Received) -> Result<A
     };
     let headers = answer.headers_mut();
     let mut insert = |name: &'static str, value: String| {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::try_from(value).expect("visible ASCII"),
-        );
+        headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).expect("visible ASCII"));
     };
     insert("twilio-request-id", format!("RQ{}", random_hex()));
     insert("twilio-concurrent-requests", concurrent.to_string());
-    insert(
-        "twilio-request-duration",
-        format!("{:.3}", started.elapsed().as_secs_f64()),
-    );
+    insert("twilio-request-duration", format!("{:.3}", started.elapsed().as_secs_f64()));
     Ok(answer)
 }
 

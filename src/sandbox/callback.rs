@@ -109,21 +109,14 @@ struct Report {
 impl Report {
     async fn of(shared: &Shared, message: &Message, callback: &str) -> Result<Self, String> {
         let target = Target::parse(callback, shared.callbacks_to.as_ref())?;
-        let credentials = shared
-            .credentials
-            .current()
-            .await
-            .ok_or("there are no credentials to sign with")?;
+        let credentials = shared.credentials.current().await.ok_or("there are no credentials to sign with")?;
         let params = params(message);
         Ok(Self {
             target,
             retries: Retries::parse(callback),
-            signature: signature::sign(callback, &params, &credentials.auth_token)
-                .ok_or("the auth token is empty")?,
+            signature: signature::sign(callback, &params, &credentials.auth_token).ok_or("the auth token is empty")?,
             token: random_hex(),
-            form: form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(&params)
-                .finish(),
+            form: url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&params).finish(),
         })
     }
 
@@ -135,10 +128,7 @@ impl Report {
                 result = self.send_once(&shared.client) => result,
             };
             if tries_left == 0 || !self.retries.covers(&result) {
-                return result.map_or_else(
-                    |error| Outcome::Failed(error.without_url().to_string()),
-                    Outcome::Answered,
-                );
+                return result.map_or_else(|error| Outcome::Failed(error.without_url().to_string()), Outcome::Answered);
             }
             tries_left -= 1;
             if !shared.pause(shared.pace.retry()).await {
@@ -150,10 +140,7 @@ impl Report {
     async fn send_once(&self, client: &reqwest::Client) -> reqwest::Result<u16> {
         let mut request = client
             .post(self.target.url.clone())
-            .header(
-                CONTENT_TYPE,
-                "application/x-www-form-urlencoded; charset=UTF-8",
-            )
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8")
             .header(USER_AGENT, "TwilioProxy/1.1")
             .header(SIGNATURE_HEADER, &self.signature)
             .header("I-Twilio-Idempotency-Token", &self.token)
@@ -180,20 +167,12 @@ fn params(message: &Message) -> Vec<(String, String)> {
     if let Some(service) = &message.messaging_service_sid {
         params.push(("MessagingServiceSid", service.clone()));
     }
-    if let Some(code) = message
-        .error_code
-        .filter(|_| matches!(status, Status::Failed | Status::Undelivered))
-    {
+    if let Some(code) = message.error_code.filter(|_| matches!(status, Status::Failed | Status::Undelivered)) {
         params.push(("ErrorCode", code.to_string()));
     }
     if matches!(status, Status::Delivered | Status::Undelivered) {
-        let done = now().format(format_description!(
-            "[year repr:last_two][month][day][hour][minute]"
-        ));
+        let done = now().format(format_description!("[year repr:last_two][month][day][hour][minute]"));
         params.push(("RawDlrDoneDate", done.expect("every time has these parts")));
     }
-    params
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

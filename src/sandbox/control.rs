@@ -53,26 +53,17 @@ async fn carry_out(shared: &Shared, received: &Received) -> Result<Value, Proble
             })?;
             Ok(Value::Null)
         }
-        _ => Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "there is no such control",
-        )),
+        _ => Err(Problem::new(StatusCode::NOT_FOUND, "there is no such control")),
     }
 }
 
 /// Whether this cannot be a web page: pages send an `Origin`, and one that rebinds its name to loopback sends that name.
 fn is_local(received: &Received) -> bool {
-    let host = received
-        .headers
-        .get(HOST)
-        .and_then(|value| value.to_str().ok());
+    let host = received.headers.get(HOST).and_then(|value| value.to_str().ok());
     let authority = host.and_then(|host| host.parse::<Authority>().ok());
     let is_loopback = authority.is_some_and(|authority| {
         let name = authority.host().trim_matches(['[', ']']);
-        name == "localhost"
-            || name
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     });
     is_loopback && !received.headers.contains_key(ORIGIN)
 }
@@ -85,10 +76,7 @@ struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self {
-            status,
-            error: error.into(),
-        }
+        Self { status, error: error.into() }
     }
 
     fn bad_request(error: impl Into<String>) -> Self {
@@ -145,8 +133,7 @@ async fn drive(shared: &Shared, sid: &str, body: &[u8]) -> Result<Value, Problem
         message.driven = true;
         Change::Made
     });
-    let message = message
-        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no message {sid}")))?;
+    let message = message.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no message {sid}")))?;
     let callback = match life::report(shared, &message).await {
         Outcome::Answered(status) => format!("answered {status}"),
         Outcome::NotWanted => "not wanted".to_owned(),

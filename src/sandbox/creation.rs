@@ -21,15 +21,11 @@ const VALIDITY_PERIODS: std::ops::RangeInclusive<u32> = 1..=36000;
 /// The message that the form asks for, or Twilio's first objection to it.
 pub(super) fn parse(request: &ApiRequest) -> Result<Message, Refusal> {
     let given = |name: &str| request.form(name).filter(|value| !value.is_empty());
-    let to = given("To")
-        .ok_or_else(|| Refusal::bad_request(21604, "A 'To' phone number is required."))?;
+    let to = given("To").ok_or_else(|| Refusal::bad_request(21604, "A 'To' phone number is required."))?;
     let service = given("MessagingServiceSid");
     let from = given("From");
     if from.or(service).is_none() {
-        return Err(Refusal::bad_request(
-            21603,
-            "A 'From' phone number is required.",
-        ));
+        return Err(Refusal::bad_request(21603, "A 'From' phone number is required."));
     }
     let body = request.form("Body").unwrap_or_default();
     let media = request.form_values("MediaUrl").count();
@@ -37,24 +33,16 @@ pub(super) fn parse(request: &ApiRequest) -> Result<Message, Refusal> {
         return Err(Refusal::bad_request(21602, "Message body is required."));
     }
     if body.chars().count() > LONGEST_BODY {
-        return Err(Refusal::bad_request(
-            21617,
-            "The concatenated message body exceeds the 1600 character limit",
-        ));
+        return Err(Refusal::bad_request(21617, "The concatenated message body exceeds the 1600 character limit"));
     }
     numbers::refuse_recipient(to)?;
     if let Some(from) = from {
         numbers::refuse_sender(from)?;
         if from == to {
-            return Err(Refusal::bad_request(
-                21266,
-                "'To' and 'From' number cannot be the same",
-            ));
+            return Err(Refusal::bad_request(21266, "'To' and 'From' number cannot be the same"));
         }
         if !request.credentials.owns(from) {
-            let message = format!(
-                "'From' {from} is not a Twilio phone number or Short Code country mismatch"
-            );
+            let message = format!("'From' {from} is not a Twilio phone number or Short Code country mismatch");
             return Err(Refusal::bad_request(21659, message));
         }
     }
@@ -99,24 +87,15 @@ fn valid_service(sid: &str) -> Result<String, Refusal> {
     if digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return Ok(sid.to_owned());
     }
-    Err(Refusal::new(
-        StatusCode::NOT_FOUND,
-        21701,
-        "The Messaging Service does not exist",
-    ))
+    Err(Refusal::new(StatusCode::NOT_FOUND, 21701, "The Messaging Service does not exist"))
 }
 
 /// A URL that Twilio would call. Whether the *sandbox* may call it is decided when the time has come.
 fn valid_callback(url: &str) -> Result<String, Refusal> {
-    let parsed = Url::parse(url)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"));
+    let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let host = parsed.as_ref().and_then(Url::host_str).unwrap_or_default();
     if host.is_empty() || host.contains('_') {
-        return Err(Refusal::bad_request(
-            21609,
-            format!("The 'StatusCallback' URL {url} is not a valid URL."),
-        ));
+        return Err(Refusal::bad_request(21609, format!("The 'StatusCallback' URL {url} is not a valid URL.")));
     }
     Ok(url.to_owned())
 }
@@ -124,10 +103,7 @@ fn valid_callback(url: &str) -> Result<String, Refusal> {
 fn valid_period(seconds: &str) -> Result<(), Refusal> {
     match seconds.parse::<u32>() {
         Ok(seconds) if VALIDITY_PERIODS.contains(&seconds) => Ok(()),
-        _ => Err(Refusal::bad_request(
-            90007,
-            "The Validity Period must be an integer between 1 and 36000",
-        )),
+        _ => Err(Refusal::bad_request(90007, "The Validity Period must be an integer between 1 and 36000")),
     }
 }
 

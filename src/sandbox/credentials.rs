@@ -46,19 +46,12 @@ impl Credentials {
 
     /// The account's numbers, each once.
     pub(super) fn numbers(&self) -> impl Iterator<Item = &str> {
-        let others = self
-            .numbers
-            .iter()
-            .map(String::as_str)
-            .filter(|number| *number != NUMBER_OF_EVERY_ACCOUNT);
+        let others = self.numbers.iter().map(String::as_str).filter(|number| *number != NUMBER_OF_EVERY_ACCOUNT);
         std::iter::once(NUMBER_OF_EVERY_ACCOUNT).chain(others)
     }
 
     /// Whether this is the value of an `Authorization` header with exactly these credentials.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "compared here, in constant time, and not kept"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "compared here, in constant time, and not kept")]
     pub(super) fn admits(&self, authorization: Option<&HeaderValue>) -> bool {
         let Some(given) = authorization
             .and_then(|value| value.to_str().ok())

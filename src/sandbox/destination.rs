@@ -12,27 +12,20 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn parse(
-        callback: &str,
-        callbacks_to: Option<&(String, SocketAddr)>,
-    ) -> Result<Self, String> {
+    pub(super) fn parse(callback: &str, callbacks_to: Option<&(String, SocketAddr)>) -> Result<Self, String> {
         let mut url = Url::parse(callback).map_err(|error| error.to_string())?;
         let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
         let unset = |()| "the URL cannot be re-addressed".to_owned();
         url.set_fragment(None);
         url.set_username("").map_err(unset)?;
         url.set_password(None).map_err(unset)?;
-        let ours = callbacks_to.filter(|(origin, _)| {
-            Url::parse(origin).is_ok_and(|origin| origin.origin() == url.origin())
-        });
+        let ours =
+            callbacks_to.filter(|(origin, _)| Url::parse(origin).is_ok_and(|origin| origin.origin() == url.origin()));
         if let Some((_, address)) = ours {
             url.set_scheme("http").map_err(unset)?;
             url.set_ip_host(address.ip()).map_err(unset)?;
             url.set_port(Some(address.port())).map_err(unset)?;
-            return Ok(Self {
-                url,
-                host: Some(host),
-            });
+            return Ok(Self { url, host: Some(host) });
         }
         let is_loopback = match url.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -40,9 +33,7 @@ impl Target {
             Some(Host::Domain(name)) => name == "localhost",
             None => false,
         };
-        is_loopback
-            .then_some(Self { url, host: None })
-            .ok_or_else(|| format!("{host} is not on this machine"))
+        is_loopback.then_some(Self { url, host: None }).ok_or_else(|| format!("{host} is not on this machine"))
     }
 }
 
@@ -56,9 +47,7 @@ pub(super) struct Retries {
 impl Retries {
     /// Twilio's default is one more try, only if no connection came about; it allows five.
     pub(super) fn parse(callback: &str) -> Self {
-        let fragment = callback
-            .split_once('#')
-            .map_or("", |(_, fragment)| fragment);
+        let fragment = callback.split_once('#').map_or("", |(_, fragment)| fragment);
         let value = |wanted: &str| {
             fragment
                 .split('&')
@@ -67,14 +56,8 @@ impl Retries {
                 .map(|(_, value)| value)
         };
         Self {
-            count: value("rc")
-                .and_then(|count| count.parse().ok())
-                .map_or(1, |count: u8| count.min(5)),
-            policy: value("rp")
-                .unwrap_or("ct")
-                .split(',')
-                .map(str::to_owned)
-                .collect(),
+            count: value("rc").and_then(|count| count.parse().ok()).map_or(1, |count: u8| count.min(5)),
+            policy: value("rp").unwrap_or("ct").split(',').map(str::to_owned).collect(),
         }
     }
 
@@ -96,10 +79,7 @@ mod tests {
 
     #[test]
     fn only_loopback_and_the_public_origin_are_called() {
-        let public = (
-            "https://control.example.com".to_owned(),
-            SocketAddr::from(([127, 0, 0, 1], 3000)),
-        );
+        let public = ("https://control.example.com".to_owned(), SocketAddr::from(([127, 0, 0, 1], 3000)));
         for refused in [
             "https://example.com/cb",
             "http://127.0.0.1.example.com/cb",
@@ -113,27 +93,14 @@ mod tests {
         ] {
             assert!(Target::parse(refused, Some(&public)).is_err(), "{refused}");
         }
-        for allowed in [
-            "http://127.0.0.1:3000/cb",
-            "http://127.9.9.9/cb",
-            "http://[::1]:3000/cb",
-            "http://localhost:3000/cb",
-        ] {
-            assert_eq!(
-                Target::parse(allowed, None).map(|target| target.host),
-                Ok(None),
-                "{allowed}"
-            );
+        for allowed in
+            ["http://127.0.0.1:3000/cb", "http://127.9.9.9/cb", "http://[::1]:3000/cb", "http://localhost:3000/cb"]
+        {
+            assert_eq!(Target::parse(allowed, None).map(|target| target.host), Ok(None), "{allowed}");
         }
-        let target = Target::parse(
-            "https://control.example.com/cb/1?ref=a%2Fb&x#rc=3",
-            Some(&public),
-        )
-        .expect("it is ours");
-        assert_eq!(
-            target.url.as_str(),
-            "http://127.0.0.1:3000/cb/1?ref=a%2Fb&x"
-        );
+        let target =
+            Target::parse("https://control.example.com/cb/1?ref=a%2Fb&x#rc=3", Some(&public)).expect("it is ours");
+        assert_eq!(target.url.as_str(), "http://127.0.0.1:3000/cb/1?ref=a%2Fb&x");
         assert_eq!(target.host.as_deref(), Some("control.example.com"));
     }
 
@@ -144,10 +111,7 @@ mod tests {
             (count, policy.join(","))
         };
         assert_eq!(policy("http://localhost/cb?rc=4"), (1, "ct".to_owned()));
-        assert_eq!(
-            policy("http://localhost/cb#rc=3&rp=5xx,ct,rt"),
-            (3, "5xx,ct,rt".to_owned())
-        );
+        assert_eq!(policy("http://localhost/cb#rc=3&rp=5xx,ct,rt"), (3, "5xx,ct,rt".to_owned()));
         assert_eq!(policy("http://localhost/cb#rc=99"), (5, "ct".to_owned()));
         assert!(Retries::parse("http://localhost/cb#rp=5xx").covers(&Ok(503)));
         assert!(!Retries::parse("http://localhost/cb#rp=5xx").covers(&Ok(404)));

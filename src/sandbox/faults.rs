@@ -104,9 +104,7 @@ fn once() -> u32 {
 impl Fault {
     fn strikes_at(&self, moment: Moment, on: On) -> bool {
         let own = match self {
-            Self::CallbackLost | Self::CallbackRepeated { .. } | Self::CallbackDelayed { .. } => {
-                Moment::Callback
-            }
+            Self::CallbackLost | Self::CallbackRepeated { .. } | Self::CallbackDelayed { .. } => Moment::Callback,
             Self::CallbacksReordered => Moment::Life,
             Self::CallbackBeforeAnswer => Moment::Acceptance,
             Self::ListLag { .. } => Moment::Listing,
@@ -135,8 +133,7 @@ impl Armed {
 /// The first armed fault for this moment and recipient, used up by one.
 pub(super) fn take(armed: &mut Vec<Armed>, moment: Moment, to: Option<&str>) -> Option<Fault> {
     let position = armed.iter().position(|one| {
-        one.fault.strikes_at(moment, one.on)
-            && one.to.as_deref().is_none_or(|wanted| Some(wanted) == to)
+        one.fault.strikes_at(moment, one.on) && one.to.as_deref().is_none_or(|wanted| Some(wanted) == to)
     })?;
     let one = &mut armed[position];
     one.times -= 1;

@@ -25,19 +25,11 @@ impl Journal {
     /// A last line without its end is what a kill in the middle of a write leaves: it is cut off. Any other unreadable
     /// line is an error, because what follows it would be told wrongly.
     pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<Message>)> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(MODE)
-            .open(path)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(MODE).open(path)?;
         file.set_permissions(Permissions::from_mode(MODE))?;
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
-        let whole = content
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
+        let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let messages = replay(&content[..whole])?;
         let length = whole as u64;
         file.set_len(length)?;
@@ -67,20 +59,10 @@ impl Journal {
 fn replay(lines: &[u8]) -> io::Result<Vec<Message>> {
     let mut messages = Vec::<Message>::new();
     let mut positions = HashMap::<String, usize>::new();
-    for (number, line) in lines
-        .split(|byte| *byte == b'\n')
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty())
-    {
-        let message: Message = serde_json::from_slice(line).map_err(|error| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("line {}: {error}", number + 1),
-            )
-        })?;
-        let position = *positions
-            .entry(message.sid.clone())
-            .or_insert(messages.len());
+    for (number, line) in lines.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        let message: Message = serde_json::from_slice(line)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("line {}: {error}", number + 1)))?;
+        let position = *positions.entry(message.sid.clone()).or_insert(messages.len());
         if position < messages.len() {
             messages[position] = message;
         } else {

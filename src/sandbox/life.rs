@@ -40,10 +40,7 @@ impl Status {
 
     /// Whether the message has left Twilio.
     pub(super) fn is_out(self) -> bool {
-        matches!(
-            self,
-            Self::Sent | Self::Delivered | Self::Undelivered | Self::Read
-        )
+        matches!(self, Self::Sent | Self::Delivered | Self::Undelivered | Self::Read)
     }
 }
 
@@ -68,9 +65,7 @@ fn next(message: &Message) -> Option<(Status, Option<u32>)> {
     }
     match (message.status, Fate::of(&message.to)) {
         (Status::Accepted | Status::Scheduled, _) => Some((Status::Queued, None)),
-        (Status::Queued | Status::Sending, Fate::Failed(code)) => {
-            Some((Status::Failed, Some(code)))
-        }
+        (Status::Queued | Status::Sending, Fate::Failed(code)) => Some((Status::Failed, Some(code))),
         (Status::Queued | Status::Sending, _) => Some((Status::Sent, None)),
         (Status::Sent, Fate::Delivered) => Some((Status::Delivered, None)),
         (Status::Sent, Fate::Undelivered(code)) => Some((Status::Undelivered, Some(code))),
@@ -163,10 +158,6 @@ pub(super) async fn resume(shared: Arc<Shared>, sid: String) {
 
 /// How long a scheduled message still has to wait.
 fn until_due(message: &Message) -> Duration {
-    let wait = message
-        .send_at
-        .filter(|_| message.status == Status::Scheduled)
-        .map(|at| at - now());
-    wait.and_then(|wait| Duration::try_from(wait).ok())
-        .unwrap_or_default()
+    let wait = message.send_at.filter(|_| message.status == Status::Scheduled).map(|at| at - now());
+    wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or_default()
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::{
-    Date, OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description,
-};
+use time::{Date, OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
 use super::{
     answer::{Refusal, date},
@@ -63,16 +61,12 @@ pub(super) enum Content {
 
 impl Message {
     fn sender(&self) -> Option<&str> {
-        let is_open =
-            self.sender_is_picked && matches!(self.status, Status::Accepted | Status::Scheduled);
+        let is_open = self.sender_is_picked && matches!(self.status, Status::Accepted | Status::Scheduled);
         (!is_open).then_some(self.from.as_str())
     }
 
     fn resource(&self) -> Value {
-        let uri = format!(
-            "/{API_VERSION}/Accounts/{}/Messages/{}",
-            self.account_sid, self.sid
-        );
+        let uri = format!("/{API_VERSION}/Accounts/{}/Messages/{}", self.account_sid, self.sid);
         let sender = self.sender();
         let segments = sender.map_or(0, |_| segments::count(&self.body));
         let price = segments * SEGMENT_PRICE;
@@ -104,12 +98,7 @@ impl Message {
 pub(super) async fn create(shared: &Arc<Shared>, request: &ApiRequest) -> Result<Value, Refusal> {
     let message = creation::parse(request)?;
     shared.accept(message.clone())?;
-    tracing::info!(
-        event = "sandbox.message.accepted",
-        sid = message.sid,
-        "the sandbox accepted {}",
-        message.sid
-    );
+    tracing::info!(event = "sandbox.message.accepted", sid = message.sid, "the sandbox accepted {}", message.sid);
     let fault = shared.take_fault(Moment::Acceptance, Some(&message.to));
     let (living, newborn) = (Arc::clone(shared), message.clone());
     // A task of its own: a caller that hangs up now must not end the message's life.
@@ -128,10 +117,7 @@ pub(super) async fn create(shared: &Arc<Shared>, request: &ApiRequest) -> Result
 fn find(shared: &Shared, request: &ApiRequest, sid: &str) -> Result<Message, Refusal> {
     shared
         .find(sid)
-        .filter(|message| {
-            message.content != Content::Deleted
-                && message.account_sid == request.credentials.account_sid
-        })
+        .filter(|message| message.content != Content::Deleted && message.account_sid == request.credentials.account_sid)
         .ok_or_else(|| Refusal::not_found(&request.path))
 }
 
@@ -140,18 +126,11 @@ pub(super) fn fetch(shared: &Shared, request: &ApiRequest, sid: &str) -> Result<
 }
 
 /// Redacts (`Body=`) or cancels (`Status=canceled`).
-pub(super) fn update(
-    shared: &Arc<Shared>,
-    request: &ApiRequest,
-    sid: &str,
-) -> Result<Value, Refusal> {
+pub(super) fn update(shared: &Arc<Shared>, request: &ApiRequest, sid: &str) -> Result<Value, Refusal> {
     let message = find(shared, request, sid)?;
     match (request.form("Body"), request.form("Status")) {
         (Some(body), _) if !body.is_empty() => {
-            return Err(Refusal::bad_request(
-                20001,
-                "Invalid parameter: Body may only be set to an empty string",
-            ));
+            return Err(Refusal::bad_request(20001, "Invalid parameter: Body may only be set to an empty string"));
         }
         (_, Some("canceled")) => cancel(shared, &message)?,
         (_, Some(_)) => return Err(Refusal::bad_request(20001, "Invalid parameter: Status")),
@@ -175,12 +154,9 @@ fn cancel(shared: &Arc<Shared>, message: &Message) -> Result<(), Refusal> {
         life::enter(message, Status::Canceled, None);
         Change::Made
     });
-    let canceled =
-        canceled.ok_or_else(|| Refusal::bad_request(30409, "This message cannot be canceled"))?;
+    let canceled = canceled.ok_or_else(|| Refusal::bad_request(30409, "This message cannot be canceled"))?;
     let reporter = Arc::clone(shared);
-    shared
-        .tasks
-        .spawn(async move { life::report(&reporter, &canceled).await });
+    shared.tasks.spawn(async move { life::report(&reporter, &canceled).await });
     Ok(())
 }
 
@@ -194,11 +170,7 @@ pub(super) fn delete(shared: &Shared, request: &ApiRequest, sid: &str) -> Result
 }
 
 pub(super) fn list(shared: &Shared, request: &ApiRequest) -> Result<Value, Refusal> {
-    let equals = |filter: &str, value: Option<&str>| {
-        request
-            .query(filter)
-            .is_none_or(|wanted| Some(wanted) == value)
-    };
+    let equals = |filter: &str, value: Option<&str>| request.query(filter).is_none_or(|wanted| Some(wanted) == value);
     let on = request.query("DateSent").map(Moments::parse).transpose()?;
     let until = request.query("DateSent<").map(Moments::parse).transpose()?;
     let since = request.query("DateSent>").map(Moments::parse).transpose()?;
@@ -206,8 +178,7 @@ pub(super) fn list(shared: &Shared, request: &ApiRequest) -> Result<Value, Refus
         // What is not sent yet has no date, so no date filter finds it.
         None => on.is_none() && until.is_none() && since.is_none(),
         Some(sent) => {
-            on.as_ref()
-                .is_none_or(|day| day.first.date() == sent.date())
+            on.as_ref().is_none_or(|day| day.first.date() == sent.date())
                 && until.as_ref().is_none_or(|day| sent <= day.last)
                 && since.as_ref().is_none_or(|day| sent >= day.first)
         }
@@ -219,14 +190,7 @@ pub(super) fn list(shared: &Shared, request: &ApiRequest) -> Result<Value, Refus
             && equals("From", message.sender())
             && in_time(message.sent_at)
     });
-    paging::page(
-        "messages",
-        &request.path,
-        &request.query,
-        &messages,
-        |message| &message.sid,
-        Message::resource,
-    )
+    paging::page("messages", &request.path, &request.query, &messages, |message| &message.sid, Message::resource)
 }
 
 /// The time that a date filter names: a whole day in GMT, or one instant.
@@ -239,19 +203,11 @@ impl Moments {
     fn parse(text: &str) -> Result<Self, Refusal> {
         if let Ok(day) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
             let first = day.midnight().assume_utc();
-            return Ok(Self {
-                first,
-                last: first + time::Duration::DAY - time::Duration::NANOSECOND,
-            });
+            return Ok(Self { first, last: first + time::Duration::DAY - time::Duration::NANOSECOND });
         }
         let at = OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| {
-                Refusal::bad_request(20001, format!("Invalid parameter: DateSent {text}"))
-            })?
+            .map_err(|_| Refusal::bad_request(20001, format!("Invalid parameter: DateSent {text}")))?
             .to_offset(time::UtcOffset::UTC);
-        Ok(Self {
-            first: at,
-            last: at,
-        })
+        Ok(Self { first: at, last: at })
     }
 }

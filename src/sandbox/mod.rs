@@ -135,11 +135,7 @@ impl Sandbox {
 }
 
 /// Starts a sandbox on `tasks`; when it returns, requests are accepted and unfinished messages go on.
-pub async fn start(
-    options: Options,
-    tasks: &TaskTracker,
-    stop: CancellationToken,
-) -> Result<Sandbox, Error> {
+pub async fn start(options: Options, tasks: &TaskTracker, stop: CancellationToken) -> Result<Sandbox, Error> {
     let listen = options.listen;
     if !listen.ip().is_loopback() {
         return Err(Error::NotLoopback(listen));
@@ -147,17 +143,12 @@ pub async fn start(
     let (journal, messages) = match options.journal {
         None => (None, Vec::new()),
         Some(path) => {
-            let (journal, messages) =
-                Journal::open(&path).map_err(|error| Error::Journal(path, error))?;
+            let (journal, messages) = Journal::open(&path).map_err(|error| Error::Journal(path, error))?;
             (Some(journal), messages)
         }
     };
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| Error::Listen(listen, error))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Error::Listen(listen, error))?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
+    let address = listener.local_addr().map_err(|error| Error::Listen(listen, error))?;
     let shared = Arc::new(Shared {
         credentials: options.credentials,
         callbacks_to: options.callbacks_to,
@@ -177,10 +168,7 @@ pub async fn start(
     Ok(Sandbox { address })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the sandbox stands for another machine, which has a clock of its own"
-)]
+#[expect(clippy::disallowed_methods, reason = "the sandbox stands for another machine, which has a clock of its own")]
 fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }

@@ -7,9 +7,7 @@ use super::answer::Refusal;
 /// Whether this is a number in E.164. More is not asked: Twilio's magic numbers do not exist in any numbering plan.
 pub(super) fn is_e164(number: &str) -> bool {
     let digits = number.strip_prefix('+').unwrap_or_default();
-    (8..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|digit| digit.is_ascii_digit())
+    (8..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// What Twilio says to a sender, before it looks whether the account owns it.
@@ -25,9 +23,7 @@ pub(super) fn refuse_sender(from: &str) -> Result<(), Refusal> {
         "+15005550008" => Err(Refusal::new(
             StatusCode::TOO_MANY_REQUESTS,
             21611,
-            format!(
-                "This 'From' number ({from}) has exceeded the maximum number of queued messages"
-            ),
+            format!("This 'From' number ({from}) has exceeded the maximum number of queued messages"),
         )),
         "+15005550001" => Err(invalid_sender(from)),
         _ if !is_e164(from) => Err(invalid_sender(from)),
@@ -46,24 +42,14 @@ pub(super) fn refuse_recipient(to: &str) -> Result<(), Refusal> {
         _ if !is_e164(to) => (21211, format!("Invalid 'To' Phone Number: {to}")),
         "+15005550002" => (
             21612,
-            format!(
-                "The 'To' phone number: {to}, is not currently reachable using the 'From' phone number via SMS."
-            ),
+            format!("The 'To' phone number: {to}, is not currently reachable using the 'From' phone number via SMS."),
         ),
         "+15005550003" => (
             21408,
-            format!(
-                "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}"
-            ),
+            format!("Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}"),
         ),
-        "+15005550004" => (
-            21610,
-            "Attempt to send to unsubscribed recipient".to_owned(),
-        ),
-        "+15005550009" => (
-            21614,
-            format!("'To' number: {to}, is not a valid mobile number"),
-        ),
+        "+15005550004" => (21610, "Attempt to send to unsubscribed recipient".to_owned()),
+        "+15005550009" => (21614, format!("'To' number: {to}, is not a valid mobile number")),
         _ => return Ok(()),
     };
     Err(Refusal::bad_request(code, message))

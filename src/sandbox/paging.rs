@@ -21,12 +21,7 @@ pub(super) fn page<T>(
     sid: impl Fn(&T) -> &str,
     render: impl Fn(&T) -> Value,
 ) -> Result<Value, Refusal> {
-    let param = |wanted: &str| {
-        query
-            .iter()
-            .find(|(name, _)| name == wanted)
-            .map(|(_, value)| value.as_str())
-    };
+    let param = |wanted: &str| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let number = |wanted: &str, default: usize| match param(wanted) {
         None | Some("") => Ok(default),
         Some(text) => text.parse::<usize>().map_err(|_| invalid(wanted)),
@@ -38,9 +33,7 @@ pub(super) fn page<T>(
         None => page.saturating_mul(size),
         Some(token) => match (token.strip_prefix("PA"), token.strip_prefix("PB")) {
             (Some(before), _) => position(before).ok_or_else(|| invalid("PageToken"))? + 1,
-            (_, Some(after)) => position(after)
-                .ok_or_else(|| invalid("PageToken"))?
-                .saturating_sub(size),
+            (_, Some(after)) => position(after).ok_or_else(|| invalid("PageToken"))?.saturating_sub(size),
             _ => return Err(invalid("PageToken")),
         },
     }
@@ -49,24 +42,16 @@ pub(super) fn page<T>(
     let shown = &items[start..end];
 
     let address = |page: usize, token: Option<String>| {
-        let mut encoded = form_urlencoded::Serializer::new(String::new());
-        encoded.extend_pairs(
-            query
-                .iter()
-                .filter(|(name, _)| !POSITION.contains(&name.as_str())),
-        );
-        encoded
-            .append_pair("PageSize", &size.to_string())
-            .append_pair("Page", &page.to_string());
+        let mut encoded = url::form_urlencoded::Serializer::new(String::new());
+        encoded.extend_pairs(query.iter().filter(|(name, _)| !POSITION.contains(&name.as_str())));
+        encoded.append_pair("PageSize", &size.to_string()).append_pair("Page", &page.to_string());
         if let Some(token) = token {
             encoded.append_pair("PageToken", &token);
         }
         format!("{path}?{}", encoded.finish())
     };
-    let next = shown
-        .last()
-        .filter(|_| end < items.len())
-        .map(|last| address(page + 1, Some(format!("PA{}", sid(last)))));
+    let next =
+        shown.last().filter(|_| end < items.len()).map(|last| address(page + 1, Some(format!("PA{}", sid(last)))));
     let previous = shown
         .first()
         .filter(|_| start > 0)
@@ -78,17 +63,11 @@ pub(super) fn page<T>(
     envelope.insert("first_page_uri".to_owned(), json!(address(0, None)));
     envelope.insert("next_page_uri".to_owned(), json!(next));
     envelope.insert("previous_page_uri".to_owned(), json!(previous));
-    envelope.insert(
-        "uri".to_owned(),
-        json!(address(page, param("PageToken").map(str::to_owned))),
-    );
+    envelope.insert("uri".to_owned(), json!(address(page, param("PageToken").map(str::to_owned))));
     envelope.insert("page".to_owned(), json!(page));
     envelope.insert("page_size".to_owned(), json!(size));
     envelope.insert("start".to_owned(), json!(first_index));
-    envelope.insert(
-        "end".to_owned(),
-        json!((first_index + shown.len()).saturating_sub(1)),
-    );
+    envelope.insert("end".to_owned(), json!((first_index + shown.len()).saturating_sub(1)));
     Ok(Value::Object(envelope))
 }
 

@@ -12,20 +12,12 @@ const GSM_EXTENDED: &str = "\u{c}^{}\\[~]|€";
 pub(super) fn count(text: &str) -> usize {
     match text.chars().map(septets).collect::<Option<Vec<_>>>() {
         Some(widths) => fill(&widths, 160, 153),
-        None => fill(
-            &text.chars().map(char::len_utf16).collect::<Vec<_>>(),
-            70,
-            67,
-        ),
+        None => fill(&text.chars().map(char::len_utf16).collect::<Vec<_>>(), 70, 67),
     }
 }
 
 fn septets(character: char) -> Option<usize> {
-    if GSM_BASIC.contains(character) {
-        Some(1)
-    } else {
-        GSM_EXTENDED.contains(character).then_some(2)
-    }
+    if GSM_BASIC.contains(character) { Some(1) } else { GSM_EXTENDED.contains(character).then_some(2) }
 }
 
 /// Fills segments from the left; a character of two units is never split between two segments.
@@ -33,13 +25,13 @@ fn fill(widths: &[usize], single: usize, part: usize) -> usize {
     if widths.iter().sum::<usize>() <= single {
         return 1;
     }
-    let (segments, _) = widths.iter().fold((1, 0), |(segments, used), width| {
-        if used + width > part {
-            (segments + 1, *width)
-        } else {
-            (segments, used + width)
-        }
-    });
+    let (segments, _) =
+        widths.iter().fold(
+            (1, 0),
+            |(segments, used), width| {
+                if used + width > part { (segments + 1, *width) } else { (segments, used + width) }
+            },
+        );
     segments
 }
 
@@ -61,9 +53,8 @@ mod tests {
 
     #[test]
     fn every_vector_of_twilios_calculator_is_counted_alike() {
-        let vectors: Vectors =
-            serde_json::from_str(include_str!("../../tests/data/segment_vectors.json"))
-                .expect("the vectors are readable");
+        let vectors: Vectors = serde_json::from_str(include_str!("../../tests/data/segment_vectors.json"))
+            .expect("the vectors are readable");
         for vector in vectors.vectors {
             assert_eq!(count(&vector.text), vector.segments, "{}", vector.name);
         }
@@ -71,10 +62,7 @@ mod tests {
 
     #[test]
     fn a_character_of_two_units_is_not_split() {
-        assert_eq!(
-            count(&format!("{}€{}", "a".repeat(152), "b".repeat(152))),
-            3
-        );
+        assert_eq!(count(&format!("{}€{}", "a".repeat(152), "b".repeat(152))), 3);
         assert_eq!(count(&format!("{}👍{}", "я".repeat(66), "я".repeat(66))), 3);
     }
 }

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::{
-    HeaderMap, Method, Request, StatusCode, Uri, body::Incoming, server::conn::http1,
-    service::service_fn,
-};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -52,9 +49,7 @@ pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let service = service_fn(|request| answer(Arc::clone(&shared), request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // An error is a caller that hung up or a fault that wanted it so: nobody is left to be told.
     let _ = tokio::select! {
@@ -76,12 +71,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answe
     let Ok(body) = body else {
         return Ok(empty(StatusCode::PAYLOAD_TOO_LARGE));
     };
-    let received = Received {
-        method: parts.method,
-        uri: parts.uri,
-        headers: parts.headers,
-        body: body.to_bytes(),
-    };
+    let received = Received { method: parts.method, uri: parts.uri, headers: parts.headers, body: body.to_bytes() };
     if received.uri.path().starts_with("/sandbox/") {
         Ok(control::answer(&shared, &received).await)
     } else {

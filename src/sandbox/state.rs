@@ -49,31 +49,14 @@ struct Entry {
 }
 
 pub(super) fn resumed(journal: Option<Journal>, messages: Vec<Message>) -> Mutex<State> {
-    let positions = messages
-        .iter()
-        .enumerate()
-        .map(|(position, message)| (message.sid.clone(), position))
-        .collect();
-    let entries = messages
-        .into_iter()
-        .map(|message| Entry {
-            message,
-            unlisted_until: None,
-        })
-        .collect();
-    Mutex::new(State {
-        entries,
-        positions,
-        faults: Vec::new(),
-        journal,
-    })
+    let positions = messages.iter().enumerate().map(|(position, message)| (message.sid.clone(), position)).collect();
+    let entries = messages.into_iter().map(|message| Entry { message, unlisted_until: None }).collect();
+    Mutex::new(State { entries, positions, faults: Vec::new(), journal })
 }
 
 impl State {
     fn record(&mut self, message: &Message) -> std::io::Result<()> {
-        self.journal
-            .as_mut()
-            .map_or(Ok(()), |journal| journal.append(message))
+        self.journal.as_mut().map_or(Ok(()), |journal| journal.append(message))
     }
 
     fn take(&mut self, moment: Moment, to: Option<&str>) -> Option<Fault> {
@@ -108,28 +91,18 @@ impl Shared {
         };
         let position = state.entries.len();
         state.positions.insert(message.sid.clone(), position);
-        state.entries.push(Entry {
-            message,
-            unlisted_until,
-        });
+        state.entries.push(Entry { message, unlisted_until });
         Ok(())
     }
 
     /// The message, deleted or not.
     pub(super) fn find(&self, sid: &str) -> Option<Message> {
         let state = self.state();
-        state
-            .positions
-            .get(sid)
-            .map(|position| state.entries[*position].message.clone())
+        state.positions.get(sid).map(|position| state.entries[*position].message.clone())
     }
 
     /// Changes a message if `change` says so; the changed message, or `None` if there is none or nothing changed.
-    pub(super) fn change(
-        &self,
-        sid: &str,
-        change: impl FnOnce(&mut Message) -> Change,
-    ) -> Option<Message> {
+    pub(super) fn change(&self, sid: &str, change: impl FnOnce(&mut Message) -> Change) -> Option<Message> {
         let mut state = self.state();
         let position = *state.positions.get(sid)?;
         let mut message = state.entries[position].message.clone();
@@ -160,21 +133,14 @@ impl Shared {
 
     /// Every message ever accepted, oldest first.
     pub(super) fn accepted(&self) -> Vec<Message> {
-        self.state()
-            .entries
-            .iter()
-            .map(|entry| entry.message.clone())
-            .collect()
+        self.state().entries.iter().map(|entry| entry.message.clone()).collect()
     }
 
     /// The messages whose life goes on after a restart.
     pub(super) fn unfinished(&self) -> Vec<String> {
         let state = self.state();
         let messages = state.entries.iter().map(|entry| &entry.message);
-        messages
-            .filter(|message| life::is_unfinished(message))
-            .map(|message| message.sid.clone())
-            .collect()
+        messages.filter(|message| life::is_unfinished(message)).map(|message| message.sid.clone()).collect()
     }
 
     pub(super) fn take_fault(&self, moment: Moment, to: Option<&str>) -> Option<Fault> {
@@ -211,7 +177,6 @@ impl Shared {
             Some(Fault::CallbacksReordered) => life::Order::PairsReversed,
             _ => life::Order::AsItHappens,
         };
-        self.tasks
-            .spawn(life::follow(Arc::clone(self), message.sid.clone(), order));
+        self.tasks.spawn(life::follow(Arc::clone(self), message.sid.clone(), order));
     }
 }

@@ -15,24 +15,13 @@ use super::{
 };
 
 /// The answer that the fault leaves to the caller, if any. Whether the request is carried out is the fault's business too.
-pub(super) async fn answer(
-    shared: &Arc<Shared>,
-    request: ApiRequest,
-    fault: Fault,
-) -> Result<Answer, Unanswered> {
-    tracing::info!(
-        event = "sandbox.fault",
-        ?fault,
-        "a fault strikes {}",
-        request.path
-    );
+pub(super) async fn answer(shared: &Arc<Shared>, request: ApiRequest, fault: Fault) -> Result<Answer, Unanswered> {
+    tracing::info!(event = "sandbox.fault", ?fault, "a fault strikes {}", request.path);
     let answer = match fault {
         Fault::DropWithout => return Err(Unanswered),
         Fault::Error500Without => Refusal::internal().answer(),
         Fault::Error503Without => Refusal::unavailable().answer(),
-        Fault::TooManyRequests429 => {
-            Refusal::new(StatusCode::TOO_MANY_REQUESTS, 20429, "Too Many Requests").answer()
-        }
+        Fault::TooManyRequests429 => Refusal::new(StatusCode::TOO_MANY_REQUESTS, 20429, "Too Many Requests").answer(),
         Fault::QueueFull429 => {
             let message = "This 'From' number has exceeded the maximum number of queued messages";
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, 21611, message).answer()
@@ -44,8 +33,7 @@ pub(super) async fn answer(
         }
         Fault::Redirect307 => {
             let mut answer = empty(StatusCode::TEMPORARY_REDIRECT);
-            let location =
-                HeaderValue::try_from(request.path).expect("a request's path is a header value");
+            let location = HeaderValue::try_from(request.path).expect("a request's path is a header value");
             answer.headers_mut().insert(LOCATION, location);
             answer
         }
@@ -69,11 +57,7 @@ pub(super) async fn answer(
         }
         Fault::Garbage2xx => {
             request.carry_out(shared).await;
-            with_type(
-                StatusCode::OK,
-                "text/html",
-                "<html><body>It works!</body></html>",
-            )
+            with_type(StatusCode::OK, "text/html", "<html><body>It works!</body></html>")
         }
         Fault::Slow { ms } => {
             let answer = request.carry_out(shared).await;
@@ -86,11 +70,7 @@ pub(super) async fn answer(
             // A task of its own: a caller that hangs up takes the task of its connection along.
             let late = tasks.spawn(async move {
                 let is_time = shared.pause(Duration::from_millis(ms)).await;
-                if is_time {
-                    Some(request.carry_out(&shared).await)
-                } else {
-                    None
-                }
+                if is_time { Some(request.carry_out(&shared).await) } else { None }
             });
             late.await.ok().flatten().ok_or(Unanswered)?
         }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::redirect::Policy;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use url::Url;
 
 use super::freshness::{CheckedAt, FreshnessLayer};
+use crate::vault::TwilioCredentials;
 
 /// Where Twilio is.
 const TWILIO: &str = "https://api.twilio.com";
@@ -25,17 +26,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most bytes of an answer that are read; a page of a list is the largest.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
-
-/// With what we speak to Twilio.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The account, in the path and as the user name.
-    pub account_sid: String,
-    /// Its token, as the password.
-    pub auth_token: SecretString,
-    /// The vault's version of the token; `None` for one from the environment or the sandbox.
-    pub version: Option<i32>,
-}
 
 /// The way to Twilio, or to the emulator at another address.
 #[derive(Clone)]
@@ -94,7 +84,7 @@ impl Twilio {
     pub(super) async fn post_once(
         &self,
         url: Url,
-        credentials: &Credentials,
+        credentials: &TwilioCredentials,
         form: &[(&str, String)],
         checked_at: CheckedAt,
     ) -> Result<Answer, NoAnswer> {
@@ -106,7 +96,7 @@ impl Twilio {
     }
 
     /// Reads a resource.
-    pub(super) async fn get(&self, url: Url, credentials: &Credentials) -> Result<Answer, NoAnswer> {
+    pub(super) async fn get(&self, url: Url, credentials: &TwilioCredentials) -> Result<Answer, NoAnswer> {
         answer(authorized(self.reader.get(url), credentials)).await
     }
 
@@ -131,7 +121,7 @@ fn builder(tls: &rustls::ClientConfig, timeout: Duration) -> reqwest::ClientBuil
         .user_agent(concat!("mission-control/", env!("CARGO_PKG_VERSION")))
 }
 
-fn authorized(request: reqwest::RequestBuilder, credentials: &Credentials) -> reqwest::RequestBuilder {
+fn authorized(request: reqwest::RequestBuilder, credentials: &TwilioCredentials) -> reqwest::RequestBuilder {
     #[expect(clippy::disallowed_methods, reason = "the auth token is the password of Twilio's basic authentication")]
     let password = credentials.auth_token.expose_secret();
     request.basic_auth(&credentials.account_sid, Some(password))

@@ -15,14 +15,18 @@ pub fn in_words(code: i32) -> &'static str {
     match code {
         10001 | 20005 => "Twilio says that the account is not active. Look at the account in Twilio's console.",
         20003 => "Twilio refused our credentials. Replace the Auth Token in the API Vault.",
-        20008 => "These are Twilio's test credentials, which work for a few addresses only. Store the live ones in the API Vault.",
+        20008 => {
+            "These are Twilio's test credentials, which work for a few addresses only. Store the live ones in the API Vault."
+        }
         20403 => "Twilio forbids this to the account. Look at the account in Twilio's console.",
         20404 => "Twilio does not know this address or message.",
         20429 => "Twilio takes no more requests at this moment. It is tried again.",
         20500 | 20503 => "Twilio had a fault of its own.",
         21211 => "The recipient's number is not valid. Correct it and ask again.",
         21212 => "The sender number is not valid. Correct the Twilio phone number in the API Vault.",
-        21408 => "Sending to this country is not switched on. Switch it on under Messaging, Geo permissions, in Twilio's console.",
+        21408 => {
+            "Sending to this country is not switched on. Switch it on under Messaging, Geo permissions, in Twilio's console."
+        }
         21602 | 21603 | 21604 => "Twilio missed a required field. This is a fault of ours.",
         21606 => "The sender number cannot send an SMS to this recipient. Use another sender.",
         21608 => "The account is a trial, and the recipient is not verified. Verify the number in Twilio's console.",
@@ -33,7 +37,9 @@ pub fn in_words(code: i32) -> &'static str {
         21614 => "The recipient's number cannot receive an SMS. It may be a landline.",
         21617 => "The message is longer than 1600 characters. Shorten it.",
         21635 => "The recipient's number is a landline. It cannot receive an SMS.",
-        21659 | 21660 | 21661 => "The sender number is not a number of this account that can send an SMS. Correct it in the API Vault.",
+        21659 | 21660 | 21661 => {
+            "The sender number is not a number of this account that can send an SMS. Correct it in the API Vault."
+        }
         21266 => "The recipient and the sender are the same number. Correct one.",
         30001 => "The message waited too long in Twilio's queue.",
         30002 => "Twilio suspended the account while the message was on its way.",
@@ -60,7 +66,9 @@ mod tests {
 
     #[test]
     fn what_concerns_the_account_is_told_from_what_concerns_the_message() {
-        assert!(is_account_refusal(401, None) && is_account_refusal(403, Some(1)) && is_account_refusal(400, Some(20005)));
+        assert!(
+            is_account_refusal(401, None) && is_account_refusal(403, Some(1)) && is_account_refusal(400, Some(20005))
+        );
         assert!(!is_account_refusal(400, Some(21211)) && !is_account_refusal(404, Some(20404)));
     }
 }

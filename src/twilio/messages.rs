@@ -6,10 +6,11 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use super::client::{Answer, Credentials, NoAnswer, Twilio, TwilioError};
+use super::client::{Answer, NoAnswer, Twilio, TwilioError};
 use super::errors::is_account_refusal;
 use super::{Exchange, SendOutcome};
 use crate::dispatch::Fenced;
+use crate::vault::TwilioCredentials;
 
 /// Twilio's bounds of `ValidityPeriod` in seconds.
 const VALIDITY: std::ops::RangeInclusive<i64> = 6..=36_000;
@@ -93,7 +94,7 @@ struct List {
 impl Twilio {
     /// Hands a message to Twilio, once. Infallible on purpose: whatever went wrong is a kind of knowledge. The fenced
     /// claim is the permission; there is no other way to send.
-    pub async fn send(&self, fenced: Fenced, credentials: &Credentials) -> Exchange {
+    pub async fn send(&self, fenced: Fenced, credentials: &TwilioCredentials) -> Exchange {
         let outgoing = fenced.outgoing();
         let validity = i64::try_from(outgoing.valid_for.as_secs()).unwrap_or(i64::MAX);
         let form = [
@@ -121,7 +122,11 @@ impl Twilio {
     }
 
     /// Fetches one message; `None` if Twilio does not know it.
-    pub async fn fetch_message(&self, sid: &MessageSid, credentials: &Credentials) -> anyhow::Result<Option<Message>> {
+    pub async fn fetch_message(
+        &self,
+        sid: &MessageSid,
+        credentials: &TwilioCredentials,
+    ) -> anyhow::Result<Option<Message>> {
         let url = self.resource(&credentials.account_sid, &format!("Messages/{}", sid.as_str()))?;
         let answer = self.get(url, credentials).await.map_err(no_answer)?;
         match answer.status {
@@ -137,7 +142,7 @@ impl Twilio {
         &self,
         from: &str,
         since: OffsetDateTime,
-        credentials: &Credentials,
+        credentials: &TwilioCredentials,
     ) -> anyhow::Result<Vec<Message>> {
         let mut url = self.resource(&credentials.account_sid, "Messages")?;
         url.query_pairs_mut().append_pair("From", from).append_pair("PageSize", &PAGE_SIZE.to_string());
@@ -171,7 +176,9 @@ fn judge(answer: &Answer) -> Exchange {
     let outcome = match answer.status {
         200..=299 => match created.and_then(|message| Some((MessageSid::parse(&message.sid)?, message.status))) {
             Some((sid, status)) => SendOutcome::Accepted { sid, status },
-            None => SendOutcome::Unknown { reason: format!("Twilio answered {} with a body that cannot be read", answer.status) },
+            None => SendOutcome::Unknown {
+                reason: format!("Twilio answered {} with a body that cannot be read", answer.status),
+            },
         },
         // Never processed, always safe to repeat (Twilio, error 20429).
         429 => SendOutcome::NotSent {

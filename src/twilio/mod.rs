@@ -6,7 +6,7 @@ mod freshness;
 pub mod messages;
 pub mod signature;
 
-pub use client::{Credentials, Twilio};
+pub use client::Twilio;
 pub use freshness::CheckedAt;
 pub use messages::MessageSid;
 

@@ -63,11 +63,7 @@ pub enum SignedBy {
 ///
 /// The settings header may choose among the shared keys that are configured and nothing else: naming an unknown key or
 /// another algorithm makes the request invalid, it does not fall back to the auth token.
-pub fn verify(
-    request: &Signed<'_>,
-    auth_tokens: &[&SecretString],
-    shared_keys: &[SharedKey],
-) -> Option<SignedBy> {
+pub fn verify(request: &Signed<'_>, auth_tokens: &[&SecretString], shared_keys: &[SharedKey]) -> Option<SignedBy> {
     let signature = STANDARD.decode(request.signature).ok()?;
     let url = SignedUrl::parse(request.url)?;
     let params = match request.body {
@@ -79,10 +75,7 @@ pub fn verify(
         Body::None => &[],
     };
     let messages = url.candidates().map(|candidate| message(candidate, params));
-    match request
-        .settings
-        .filter(|settings| !settings.trim().is_empty())
-    {
+    match request.settings.filter(|settings| !settings.trim().is_empty()) {
         None => auth_tokens
             .iter()
             .position(|token| fits::<Hmac<Sha1>>(&signature, token, &messages))
@@ -121,19 +114,15 @@ fn message(mut url: String, params: &[(String, String)]) -> String {
 
 /// Whether `key` signed one of these messages, in constant time for each. An empty key is no key: anyone has it.
 fn fits<M: Mac + KeyInit>(signature: &[u8], key: &SecretString, messages: &[String]) -> bool {
-    messages.iter().any(|message| {
-        keyed::<M>(key).is_some_and(|mac| mac.chain_update(message).verify_slice(signature).is_ok())
-    })
+    messages
+        .iter()
+        .any(|message| keyed::<M>(key).is_some_and(|mac| mac.chain_update(message).verify_slice(signature).is_ok()))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the key enters the MAC here and is not kept"
-)]
+#[expect(clippy::disallowed_methods, reason = "the key enters the MAC here and is not kept")]
 fn keyed<M: Mac + KeyInit>(key: &SecretString) -> Option<M> {
     let key = key.expose_secret().as_bytes();
-    (!key.is_empty())
-        .then(|| <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length"))
+    (!key.is_empty()).then(|| <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length"))
 }
 
 /// The key named by `key=<id>,algorithm=HMAC_SHA256`; `None` for any other algorithm or form.
@@ -146,9 +135,7 @@ fn shared_key_id(settings: &str) -> Option<&str> {
             .map(|(_, value)| value.trim());
         values.next().filter(|_| values.next().is_none())
     };
-    field("algorithm")
-        .filter(|algorithm| algorithm.eq_ignore_ascii_case("HMAC_SHA256"))
-        .and_then(|_| field("key"))
+    field("algorithm").filter(|algorithm| algorithm.eq_ignore_ascii_case("HMAC_SHA256")).and_then(|_| field("key"))
 }
 
 /// A URL cut into the parts that matter to the signature, each verbatim.
@@ -165,25 +152,17 @@ impl<'a> SignedUrl<'a> {
         let (scheme, after) = url.split_once("://")?;
         let (authority, rest) = after.split_at(after.find(['/', '?', '#']).unwrap_or(after.len()));
         let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
-        let host_and_port = authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, host)| host);
+        let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         // The colons inside an IPv6 address are no port.
         let (host, port) = match host_and_port.rsplit_once(':') {
             Some((host, port))
-                if port.bytes().all(|digit| digit.is_ascii_digit())
-                    && (!host.contains(':') || host.ends_with(']')) =>
+                if port.bytes().all(|digit| digit.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) =>
             {
                 (host, Some(port))
             }
             _ => (host_and_port, None),
         };
-        Some(Self {
-            scheme,
-            host,
-            port,
-            rest,
-        })
+        Some(Self { scheme, host, port, rest })
     }
 
     fn as_given(&self) -> String {
@@ -191,32 +170,22 @@ impl<'a> SignedUrl<'a> {
     }
 
     fn with_port(&self, port: Option<&str>) -> String {
-        let Self {
-            scheme, host, rest, ..
-        } = self;
-        port.map_or_else(
-            || format!("{scheme}://{host}{rest}"),
-            |port| format!("{scheme}://{host}:{port}{rest}"),
-        )
+        let Self { scheme, host, rest, .. } = self;
+        port.map_or_else(|| format!("{scheme}://{host}{rest}"), |port| format!("{scheme}://{host}:{port}{rest}"))
     }
 
     /// The URL as Twilio may have signed it: with its port (the default one if it names none) and without. Twilio drops
     /// the port of an https URL for voice and keeps it for messages.
     fn candidates(&self) -> [String; 2] {
         let default = if self.scheme == "https" { "443" } else { "80" };
-        [
-            self.with_port(Some(self.port.unwrap_or(default))),
-            self.with_port(None),
-        ]
+        [self.with_port(Some(self.port.unwrap_or(default))), self.with_port(None)]
     }
 
     /// Whether the URL holds the hash of exactly this body: once, and in lower case, as Twilio writes it.
     fn binds(&self, body: &[u8]) -> bool {
         let query = self.rest.split_once('?').map_or("", |(_, query)| query);
-        let mut hashes = query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .filter(|(name, _)| *name == BODY_HASH);
+        let mut hashes =
+            query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(name, _)| *name == BODY_HASH);
         let (Some((_, given)), None) = (hashes.next(), hashes.next()) else {
             return false;
         };

@@ -2,13 +2,7 @@
 //!
 //! One fingerprint, not one a file, because `app.css` names its fonts by relative address: they inherit it.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the handlers that use this come with their own commits"
-    )
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
 
 use std::{fmt::Display, sync::LazyLock};
 
@@ -42,9 +36,7 @@ static FINGERPRINT: LazyLock<String> = LazyLock::new(|| {
         .iter()
         .filter_map(|name| Files::get(name).map(|file| (name, file)))
         .fold(Sha256::new(), |hash, (name, file)| {
-            hash.chain_update(name.as_bytes())
-                .chain_update([0])
-                .chain_update(file.metadata.sha256_hash())
+            hash.chain_update(name.as_bytes()).chain_update([0]).chain_update(file.metadata.sha256_hash())
         })
         .finalize();
     hex(&digest[..8])
@@ -57,24 +49,14 @@ pub(crate) fn path(name: &str) -> impl Display {
 
 /// The routes of the static files; they need no state and no session.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new()
-        .route("/static/{fingerprint}/{*file}", get(fingerprinted))
-        .route("/favicon.ico", get(favicon))
+    Router::new().route("/static/{fingerprint}/{*file}", get(fingerprinted)).route("/favicon.ico", get(favicon))
 }
 
 async fn fingerprinted(uri: Uri, headers: HeaderMap) -> Response {
-    let Some((fingerprint, name)) = uri
-        .path()
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.split_once('/'))
-    else {
+    let Some((fingerprint, name)) = uri.path().strip_prefix(PREFIX).and_then(|rest| rest.split_once('/')) else {
         return not_found();
     };
-    let policy = if fingerprint == *FINGERPRINT {
-        IMMUTABLE
-    } else {
-        REVALIDATE
-    };
+    let policy = if fingerprint == *FINGERPRINT { IMMUTABLE } else { REVALIDATE };
     serve(name, policy, &headers)
 }
 
@@ -88,19 +70,11 @@ fn serve(name: &str, cache_control: &'static str, request: &HeaderMap) -> Respon
         return not_found();
     };
     let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
-    let headers = [
-        (header::CACHE_CONTROL, cache_control.to_owned()),
-        (header::ETAG, etag.clone()),
-    ];
+    let headers = [(header::CACHE_CONTROL, cache_control.to_owned()), (header::ETAG, etag.clone())];
     if is_known(request, &etag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    (
-        headers,
-        [(header::CONTENT_TYPE, content_type(name))],
-        body(file),
-    )
-        .into_response()
+    (headers, [(header::CONTENT_TYPE, content_type(name))], body(file)).into_response()
 }
 
 fn body(file: EmbeddedFile) -> Bytes {
@@ -137,12 +111,10 @@ fn content_type(name: &str) -> &'static str {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -158,16 +130,9 @@ mod tests {
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
-        let answer = router::<()>()
-            .oneshot(request.body(Body::empty()).unwrap())
-            .await
-            .unwrap();
+        let answer = router::<()>().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = answer.into_parts();
-        (
-            parts.status,
-            parts.headers,
-            body.collect().await.unwrap().to_bytes(),
-        )
+        (parts.status, parts.headers, body.collect().await.unwrap().to_bytes())
     }
 
     #[tokio::test]
@@ -181,21 +146,14 @@ mod tests {
 
     #[tokio::test]
     async fn fonts_are_found_where_the_style_sheet_looks_for_them() {
-        let (status, headers, _) =
-            ask("GET", &path("fonts/geist-latin.woff2").to_string(), None).await;
-        assert_eq!(
-            (status, headers[header::CONTENT_TYPE].to_str().unwrap()),
-            (StatusCode::OK, "font/woff2")
-        );
+        let (status, headers, _) = ask("GET", &path("fonts/geist-latin.woff2").to_string(), None).await;
+        assert_eq!((status, headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::OK, "font/woff2"));
     }
 
     #[tokio::test]
     async fn a_page_of_another_version_gets_a_file_that_is_not_kept() {
         let (status, headers, _) = ask("GET", "/static/0123456789abcdef/app.css", None).await;
-        assert_eq!(
-            (status, headers[header::CACHE_CONTROL].to_str().unwrap()),
-            (StatusCode::OK, REVALIDATE)
-        );
+        assert_eq!((status, headers[header::CACHE_CONTROL].to_str().unwrap()), (StatusCode::OK, REVALIDATE));
     }
 
     #[tokio::test]
@@ -203,24 +161,12 @@ mod tests {
         let address = path("icons.svg").to_string();
         let (_, headers, _) = ask("GET", &address, None).await;
         let etag = headers[header::ETAG].to_str().unwrap();
-        for known in [
-            etag.to_owned(),
-            format!("W/{etag}"),
-            format!("\"old\", {etag}"),
-            "*".to_owned(),
-        ] {
+        for known in [etag.to_owned(), format!("W/{etag}"), format!("\"old\", {etag}"), "*".to_owned()] {
             let (status, headers, body) = ask("GET", &address, Some(&known)).await;
-            assert_eq!(
-                (status, body.len()),
-                (StatusCode::NOT_MODIFIED, 0),
-                "{known}"
-            );
+            assert_eq!((status, body.len()), (StatusCode::NOT_MODIFIED, 0), "{known}");
             assert_eq!(headers[header::CACHE_CONTROL], IMMUTABLE);
         }
-        assert_eq!(
-            ask("GET", &address, Some("\"old\"")).await.0,
-            StatusCode::OK
-        );
+        assert_eq!(ask("GET", &address, Some("\"old\"")).await.0, StatusCode::OK);
     }
 
     #[tokio::test]
@@ -233,27 +179,16 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_there_is_not_found() {
-        for path in [
-            "/static/x/none.css",
-            "/static/x/../Cargo.toml",
-            "/static/x/%2e%2e/Cargo.toml",
-            "/static/x/fonts",
-        ] {
-            assert_eq!(
-                ask("GET", path, None).await.0,
-                StatusCode::NOT_FOUND,
-                "{path}"
-            );
+        for path in ["/static/x/none.css", "/static/x/../Cargo.toml", "/static/x/%2e%2e/Cargo.toml", "/static/x/fonts"]
+        {
+            assert_eq!(ask("GET", path, None).await.0, StatusCode::NOT_FOUND, "{path}");
         }
     }
 
     #[tokio::test]
     async fn the_name_that_browsers_guess_is_the_icon() {
         let (status, headers, _) = ask("GET", "/favicon.ico", None).await;
-        assert_eq!(
-            (status, headers[header::CONTENT_TYPE].to_str().unwrap()),
-            (StatusCode::OK, "image/svg+xml")
-        );
+        assert_eq!((status, headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::OK, "image/svg+xml"));
     }
 
     #[test]

@@ -1,12 +1,6 @@
 //! Sentences that stand on every page for as long as they are true.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the handlers that use this come with their own commits"
-    )
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
 
 use super::frame::Tone;
 
@@ -26,27 +20,15 @@ pub(crate) struct Banner {
 pub(crate) enum Act {
     Nothing,
     ResumeSending,
-    Open {
-        address: &'static str,
-        label: &'static str,
-    },
+    Open { address: &'static str, label: &'static str },
 }
 
 impl Banner {
     pub(crate) fn held(reason: &str, may_resume: bool) -> Self {
         let wait = "Approved operations wait, and each still expires on time.";
-        let (who, act) = if may_resume {
-            ("", Act::ResumeSending)
-        } else {
-            (" An admin can resume sending.", Act::Nothing)
-        };
-        Self {
-            tone: Tone::Bad,
-            icon: "hold",
-            title: "Sending is on hold",
-            text: format!("{reason} {wait}{who}"),
-            act,
-        }
+        let (who, act) =
+            if may_resume { ("", Act::ResumeSending) } else { (" An admin can resume sending.", Act::Nothing) };
+        Self { tone: Tone::Bad, icon: "hold", title: "Sending is on hold", text: format!("{reason} {wait}{who}"), act }
     }
 
     pub(crate) fn approval_off() -> Self {

@@ -1,12 +1,6 @@
 //! What stands around every page: mode, menu, counts, hold, theme, and who is signed in.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the handlers that use this come with their own commits"
-    )
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
 
 use askama::Template;
 use axum::{
@@ -17,10 +11,15 @@ use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use time::Duration;
 
 use super::banners::Banner;
+use crate::config::Mode;
 
 /// The reason shown in the bar while the embedded sandbox stands in for the providers.
-pub(crate) const SANDBOX_REASON: &str =
-    "Twilio and ElevenLabs are emulated here. Nothing leaves this machine.";
+pub(crate) const SANDBOX_REASON: &str = "Twilio and ElevenLabs are emulated here. Nothing leaves this machine.";
+
+/// The reason for the bar; `None` in live mode, which has no bar.
+pub(crate) fn sandbox_reason(mode: Mode) -> Option<String> {
+    (mode == Mode::Sandbox).then(|| SANDBOX_REASON.to_owned())
+}
 
 /// Everything that `base.html` shows. Every page has one, in a field named `frame`.
 #[derive(Clone, Debug)]
@@ -53,12 +52,7 @@ impl SignedIn {
     /// The first part of the menu: the work.
     pub(crate) fn operations_menu(&self) -> [Entry; 3] {
         [
-            self.entry(
-                Place::Operations,
-                "/dashboard/operations",
-                "list",
-                "All operations",
-            ),
+            self.entry(Place::Operations, "/dashboard/operations", "list", "All operations"),
             Entry {
                 count: Some((self.waiting, Tone::Warn)),
                 ..self.entry(
@@ -70,12 +64,7 @@ impl SignedIn {
             },
             Entry {
                 count: Some((self.attention, Tone::Odd)),
-                ..self.entry(
-                    Place::Attention,
-                    "/dashboard/operations?attention=true",
-                    "warning",
-                    "Needs attention",
-                )
+                ..self.entry(Place::Attention, "/dashboard/operations?attention=true", "warning", "Needs attention")
             },
         ]
     }
@@ -83,18 +72,8 @@ impl SignedIn {
     /// The second part: what the work stands on.
     pub(crate) fn set_up_menu(&self) -> [Entry; 3] {
         [
-            self.entry(
-                Place::Integrations,
-                "/dashboard/integrations",
-                "plug",
-                "Integrations",
-            ),
-            self.entry(
-                Place::Settings,
-                "/dashboard/settings?tab=integrations",
-                "settings",
-                "Settings",
-            ),
+            self.entry(Place::Integrations, "/dashboard/integrations", "plug", "Integrations"),
+            self.entry(Place::Settings, "/dashboard/settings?tab=integrations", "settings", "Settings"),
             self.entry(Place::Audit, "/dashboard/audit", "audit", "Audit log"),
         ]
     }
@@ -104,20 +83,8 @@ impl SignedIn {
         [self.entry(Place::Help, "/dashboard/help", "help", "Help and runbook")]
     }
 
-    fn entry(
-        &self,
-        place: Place,
-        address: &'static str,
-        icon: &'static str,
-        label: &'static str,
-    ) -> Entry {
-        Entry {
-            address,
-            icon,
-            label,
-            count: None,
-            is_current: self.place == place,
-        }
+    fn entry(&self, place: Place, address: &'static str, icon: &'static str, label: &'static str) -> Entry {
+        Entry { address, icon, label, count: None, is_current: self.place == place }
     }
 
     pub(crate) fn is_at(&self, place: Place) -> bool {
@@ -126,9 +93,7 @@ impl SignedIn {
 
     pub(crate) fn role_word(&self) -> String {
         let mut letters = self.role.chars();
-        letters.next().map_or_else(String::new, |first| {
-            first.to_uppercase().chain(letters).collect()
-        })
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
     }
 }
 
@@ -170,9 +135,7 @@ impl Theme {
 
     /// What the cookie says. Anything that we did not write counts as no choice.
     pub(crate) fn of(cookies: &CookieJar) -> Self {
-        cookies
-            .get(Self::COOKIE)
-            .map_or(Self::Auto, |cookie| Self::parse(cookie.value()))
+        cookies.get(Self::COOKIE).map_or(Self::Auto, |cookie| Self::parse(cookie.value()))
     }
 
     /// The cookie that keeps the choice, for as long as browsers allow (400 days). It holds nothing worth hiding.
@@ -235,11 +198,7 @@ pub(crate) struct FormError {
 
 /// The sentences about one field.
 pub(crate) fn errors_of<'a>(errors: &'a [FormError], field: &str) -> Vec<&'a str> {
-    errors
-        .iter()
-        .filter(|error| error.field == Some(field))
-        .map(|error| error.text.as_str())
-        .collect()
+    errors.iter().filter(|error| error.field == Some(field)).map(|error| error.text.as_str()).collect()
 }
 
 /// A page as an answer.
@@ -249,11 +208,7 @@ pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
             let text = "This page could not be made. Nothing was changed by that. Try again.\n";
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-                text,
-            )
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)
                 .into_response()
         }
     }
@@ -293,11 +248,7 @@ impl Frame {
 
     /// Live mode, on hold, with everything there is to say, for an admin in the dark.
     pub(crate) fn sample_held(place: Place) -> Self {
-        let mut frame = Self {
-            sandbox: None,
-            theme: Theme::Dark,
-            ..Self::sample_admin(place)
-        };
+        let mut frame = Self { sandbox: None, theme: Theme::Dark, ..Self::sample_admin(place) };
         if let Some(person) = &mut frame.signed_in {
             person.held = Some("Twilio refused our credentials (20003).".to_owned());
             person.banners = vec![
@@ -312,11 +263,7 @@ impl Frame {
 
     /// Before signing in.
     pub(crate) fn sample_signed_out() -> Self {
-        Self {
-            sandbox: Some(SANDBOX_REASON.to_owned()),
-            theme: Theme::Auto,
-            signed_in: None,
-        }
+        Self { sandbox: Some(SANDBOX_REASON.to_owned()), theme: Theme::Auto, signed_in: None }
     }
 }
 

@@ -1,20 +1,14 @@
 //! The headers that every answer carries: what a browser may do with our pages, and that it keeps none of them.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the handlers that use this come with their own commits"
-    )
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
 
 use axum::{
     extract::{Request, State},
     http::{
         HeaderName, HeaderValue,
         header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-            X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+            X_FRAME_OPTIONS,
         },
     },
     middleware::Next,
@@ -37,14 +31,8 @@ const ALWAYS: [(HeaderName, &str); 7] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     // `no-referrer` would make browsers post our own forms with `Origin: null`, which the origin check refuses.
     (REFERRER_POLICY, "same-origin"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (HeaderName::from_static("permissions-policy"), PERMISSIONS),
     (X_FRAME_OPTIONS, "DENY"),
 ];
@@ -57,25 +45,16 @@ const HTTPS_ONLY: &str = "max-age=31536000";
 pub(crate) struct Https(pub(crate) bool);
 
 /// Sets the headers on an answer, as `middleware::from_fn_with_state(Https(..), headers::protect)`.
-pub(crate) async fn protect(
-    State(Https(https)): State<Https>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn protect(State(Https(https)): State<Https>, request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if https {
-        headers.insert(
-            STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static(HTTPS_ONLY),
-        );
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
     }
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     answer
 }
 
@@ -89,10 +68,7 @@ mod tests {
     async fn answer(https: bool, path: &str) -> HeaderMap {
         Router::new()
             .route("/page", get(|| async { "page" }))
-            .route(
-                "/kept",
-                get(|| async { ([(CACHE_CONTROL, "max-age=5")], "kept") }),
-            )
+            .route("/kept", get(|| async { ([(CACHE_CONTROL, "max-age=5")], "kept") }))
             .layer(middleware::from_fn_with_state(Https(https), protect))
             .oneshot(Request::builder().uri(path).body(Body::empty()).unwrap())
             .await
@@ -117,24 +93,14 @@ mod tests {
         let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; "));
         assert!(
-            !policy.contains("unsafe")
-                && !policy.contains("http")
-                && !policy.contains('*')
-                && !policy.contains("  ")
+            !policy.contains("unsafe") && !policy.contains("http") && !policy.contains('*') && !policy.contains("  ")
         );
     }
 
     #[tokio::test]
     async fn https_is_demanded_only_where_it_is_offered() {
-        assert_eq!(
-            answer(true, "/page").await[STRICT_TRANSPORT_SECURITY],
-            HTTPS_ONLY
-        );
-        assert!(
-            !answer(false, "/page")
-                .await
-                .contains_key(STRICT_TRANSPORT_SECURITY)
-        );
+        assert_eq!(answer(true, "/page").await[STRICT_TRANSPORT_SECURITY], HTTPS_ONLY);
+        assert!(!answer(false, "/page").await.contains_key(STRICT_TRANSPORT_SECURITY));
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ pub(crate) mod correlation;
 pub mod extract;
 pub(crate) mod frame;
 pub(crate) mod headers;
+pub(crate) mod health;
 mod origin;
 mod problems;
 pub(crate) mod views;

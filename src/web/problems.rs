@@ -4,8 +4,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use axum_extra::extract::cookie::CookieJar;
 
 use super::correlation::CorrelationId;
+use super::frame::{Frame, Theme, sandbox_reason};
+use super::views::ErrorPage;
+use crate::config::Mode;
 use crate::error::Problem;
 use crate::state::AppState;
 
@@ -13,6 +17,7 @@ use crate::state::AppState;
 pub(super) async fn write(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let correlation_id = request.extensions().get::<CorrelationId>().map_or_else(String::new, |id| id.0.clone());
     let wants_page = wants_page(&request);
+    let theme = Theme::of(&CookieJar::from_headers(request.headers()));
     let response = next.run(request).await;
     let Some(problem) = problem_of(&response) else { return response };
     let (mut parts, _) = response.into_parts();
@@ -20,12 +25,22 @@ pub(super) async fn write(State(app): State<AppState>, request: Request, next: N
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let body = if wants_page {
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        super::views::error_page(app.config.mode, &problem, &correlation_id)
+        page(app.config.mode, &theme, problem, correlation_id)
     } else {
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         problem.document(&correlation_id).to_string()
     };
     (parts, body).into_response()
+}
+
+/// The page of a refusal. Without the menu: who is looking may be what could not be found out.
+fn page(mode: Mode, theme: &Theme, problem: Problem, correlation_id: String) -> String {
+    let title = problem.status.canonical_reason().unwrap_or("Refused").to_owned();
+    let advice = "Go back and correct it, or start from the list of operations.".to_owned();
+    let frame = Frame { sandbox: sandbox_reason(mode), theme: theme.clone(), signed_in: None };
+    let page =
+        ErrorPage { frame, status: problem.status.as_u16(), title, detail: problem.detail, advice, correlation_id };
+    askama::Template::render(&page).unwrap_or(page.detail)
 }
 
 /// A person is looking: a browser asks for HTML, and not under an address of the API.

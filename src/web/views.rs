@@ -1,12 +1,6 @@
 //! Pages that belong to no subject: the refusal, and the places whose work is done elsewhere today.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the handlers that use this come with their own commits"
-    )
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
 
 use askama::Template;
 
@@ -85,11 +79,7 @@ pub(crate) static INTEGRATIONS: Guide = Guide {
 pub(crate) static VAULT: Guide = Guide {
     title: "Settings",
     purpose: "Keys, rules and limits of this installation.",
-    part: Some(Part {
-        tab: "API Keys",
-        address: "/dashboard/settings?tab=integrations",
-        heading: "API Vault",
-    }),
+    part: Some(Part { tab: "API Keys", address: "/dashboard/settings?tab=integrations", heading: "API Vault" }),
     icon: "key",
     state: "Keys cannot be entered on this page yet. On the server, one command stores each of them, encrypted. \
         No page ever shows one.",

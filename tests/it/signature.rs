@@ -70,16 +70,11 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
 }
 
 fn recorded() -> Recorded {
-    serde_json::from_str(include_str!("../data/signature_vectors.json"))
-        .expect("the vectors are readable")
+    serde_json::from_str(include_str!("../data/signature_vectors.json")).expect("the vectors are readable")
 }
 
 fn vector(name: &str) -> Vector {
-    recorded()
-        .vectors
-        .into_iter()
-        .find(|vector| vector.name == name)
-        .expect("the vector exists")
+    recorded().vectors.into_iter().find(|vector| vector.name == name).expect("the vector exists")
 }
 
 impl Vector {
@@ -91,12 +86,7 @@ impl Vector {
     }
 
     fn accepts(&self, url: &str, signature: &str) -> bool {
-        let request = Signed {
-            url,
-            signature,
-            settings: None,
-            body: self.body(),
-        };
+        let request = Signed { url, signature, settings: None, body: self.body() };
         verify(&request, &[&self.auth_token], &[]).is_some()
     }
 }
@@ -116,13 +106,7 @@ fn every_vector_is_decided_as_the_official_sdks_decide_it() {
                 vector.name, check.case
             );
             let expected = check.python_sdk_accepts && vector.name != USERINFO;
-            assert_eq!(
-                vector.accepts(&check.url, &vector.signature),
-                expected,
-                "{} {}",
-                vector.name,
-                check.case
-            );
+            assert_eq!(vector.accepts(&check.url, &vector.signature), expected, "{} {}", vector.name, check.case);
             checked += 1;
         }
     }
@@ -131,11 +115,7 @@ fn every_vector_is_decided_as_the_official_sdks_decide_it() {
 
 #[test]
 fn a_form_is_signed_as_twilio_signs_it() {
-    for vector in recorded()
-        .vectors
-        .iter()
-        .filter(|vector| vector.json_body.is_none() && vector.name != USERINFO)
-    {
+    for vector in recorded().vectors.iter().filter(|vector| vector.json_body.is_none() && vector.name != USERINFO) {
         assert_eq!(
             sign(&vector.signed_url, &vector.params, &vector.auth_token).as_ref(),
             Some(&vector.signature),
@@ -151,9 +131,7 @@ fn the_decoded_wire_form_is_what_is_signed() {
         let Some(form) = &vector.form_body else {
             continue;
         };
-        let decoded = form_urlencoded::parse(form.as_bytes())
-            .into_owned()
-            .collect::<Vec<_>>();
+        let decoded = form_urlencoded::parse(form.as_bytes()).into_owned().collect::<Vec<_>>();
         assert_eq!(decoded, vector.params, "{}", vector.name);
     }
 }
@@ -163,12 +141,7 @@ fn the_order_in_which_parameters_arrive_does_not_matter() {
     for mut vector in recorded().vectors {
         vector.params.reverse();
         let expected = vector.name != USERINFO;
-        assert_eq!(
-            vector.accepts(&vector.signed_url, &vector.signature),
-            expected,
-            "{}",
-            vector.name
-        );
+        assert_eq!(vector.accepts(&vector.signed_url, &vector.signature), expected, "{}", vector.name);
     }
 }
 
@@ -176,10 +149,7 @@ fn the_order_in_which_parameters_arrive_does_not_matter() {
 fn user_information_and_fragment_are_never_part_of_the_signed_url() {
     let vector = vector("sms_status_https_8443_kept");
     let dressed = "https://user:pass@sms.example.com:8443/twilio/status#rc=3&rp=5xx,ct,rt";
-    assert_eq!(
-        sign(dressed, &vector.params, &vector.auth_token).as_ref(),
-        Some(&vector.signature)
-    );
+    assert_eq!(sign(dressed, &vector.params, &vector.auth_token).as_ref(), Some(&vector.signature));
     assert!(vector.accepts(dressed, &vector.signature));
     let with_userinfo = self::vector(USERINFO);
     assert!(!with_userinfo.accepts(&with_userinfo.signed_url, &with_userinfo.signature));
@@ -194,34 +164,17 @@ fn the_colons_of_an_ipv6_address_are_not_a_port() {
         ("http://[::1]/cb", "http://[::1]:80/cb"),
     ] {
         let signature = sign(signed, &[], &token).expect("a URL");
-        let request = Signed {
-            url: configured,
-            signature: &signature,
-            settings: None,
-            body: Body::None,
-        };
-        assert!(
-            verify(&request, &[&token], &[]).is_some(),
-            "{configured} signed as {signed}"
-        );
+        let request = Signed { url: configured, signature: &signature, settings: None, body: Body::None };
+        assert!(verify(&request, &[&token], &[]).is_some(), "{configured} signed as {signed}");
     }
 }
 
 #[test]
 fn every_forged_form_is_refused() {
     for case in recorded().negative {
-        let request = Signed {
-            url: &case.url,
-            signature: &case.signature,
-            settings: None,
-            body: Body::Form(&case.params),
-        };
-        assert_eq!(
-            verify(&request, &[&case.auth_token], &[]).is_some(),
-            case.python_sdk_accepts,
-            "{}",
-            case.name
-        );
+        let request =
+            Signed { url: &case.url, signature: &case.signature, settings: None, body: Body::Form(&case.params) };
+        assert_eq!(verify(&request, &[&case.auth_token], &[]).is_some(), case.python_sdk_accepts, "{}", case.name);
     }
 }
 
@@ -229,18 +182,8 @@ fn every_forged_form_is_refused() {
 fn every_forged_json_body_is_refused() {
     for case in recorded().negative_json {
         let body = Body::Json(case.json_body.as_bytes());
-        let request = Signed {
-            url: &case.url,
-            signature: &case.signature,
-            settings: None,
-            body,
-        };
-        assert_eq!(
-            verify(&request, &[&case.auth_token], &[]).is_some(),
-            case.python_sdk_accepts,
-            "{}",
-            case.name
-        );
+        let request = Signed { url: &case.url, signature: &case.signature, settings: None, body };
+        assert_eq!(verify(&request, &[&case.auth_token], &[]).is_some(), case.python_sdk_accepts, "{}", case.name);
     }
 }
 
@@ -250,20 +193,10 @@ fn a_json_hash_must_be_there_once_and_in_lower_case() {
     let lower = "https://mycompany.com/cb?bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
     let upper = "https://mycompany.com/cb?bodySHA256=44136FA355B3678A1146AD16F7E8649E94FB4FC21FE77E8310C060F61CAAFF8A";
     let twice = format!("{lower}&bodySHA256=00");
-    for (url, valid) in [
-        (lower, true),
-        (upper, false),
-        (&twice, false),
-        ("https://mycompany.com/cb", false),
-    ] {
+    for (url, valid) in [(lower, true), (upper, false), (&twice, false), ("https://mycompany.com/cb", false)] {
         // Each URL is properly signed: it is the hash alone that decides.
         let signature = sign(url, &[], &token).expect("a URL");
-        let request = Signed {
-            url,
-            signature: &signature,
-            settings: None,
-            body: Body::Json(b"{}"),
-        };
+        let request = Signed { url, signature: &signature, settings: None, body: Body::Json(b"{}") };
         assert_eq!(verify(&request, &[&token], &[]).is_some(), valid, "{url}");
     }
 }
@@ -285,12 +218,8 @@ fn a_changed_request_is_refused() {
     let trimmed = vector("newlines_and_crlf");
     let mut params = trimmed.params.clone();
     params[0].1 = params[0].1.replace("\r\n", "\n");
-    let request = Signed {
-        url: &trimmed.signed_url,
-        signature: &trimmed.signature,
-        settings: None,
-        body: Body::Form(&params),
-    };
+    let request =
+        Signed { url: &trimmed.signed_url, signature: &trimmed.signature, settings: None, body: Body::Form(&params) };
     assert!(verify(&request, &[&trimmed.auth_token], &[]).is_none());
 }
 
@@ -309,10 +238,7 @@ fn only_strict_standard_base64_is_a_signature() {
         STANDARD.encode([0; 20]),
         STANDARD.encode(&STANDARD.decode(signature).expect("base64")[..10]),
     ] {
-        assert!(
-            !vector.accepts(&vector.signed_url, &altered),
-            "{altered:?} was accepted"
-        );
+        assert!(!vector.accepts(&vector.signed_url, &altered), "{altered:?} was accepted");
     }
 }
 
@@ -320,20 +246,9 @@ fn only_strict_standard_base64_is_a_signature() {
 fn the_verdict_says_which_auth_token_signed() {
     let vector = vector("docs_example");
     let other = SecretString::from("other");
-    let request = Signed {
-        url: &vector.signed_url,
-        signature: &vector.signature,
-        settings: None,
-        body: vector.body(),
-    };
-    assert_eq!(
-        verify(&request, &[&other, &vector.auth_token], &[]),
-        Some(SignedBy::AuthToken(1))
-    );
-    assert_eq!(
-        verify(&request, &[&vector.auth_token, &other], &[]),
-        Some(SignedBy::AuthToken(0))
-    );
+    let request = Signed { url: &vector.signed_url, signature: &vector.signature, settings: None, body: vector.body() };
+    assert_eq!(verify(&request, &[&other, &vector.auth_token], &[]), Some(SignedBy::AuthToken(1)));
+    assert_eq!(verify(&request, &[&vector.auth_token, &other], &[]), Some(SignedBy::AuthToken(0)));
     assert_eq!(verify(&request, &[&other], &[]), None);
     assert_eq!(verify(&request, &[], &[]), None);
 }
@@ -342,22 +257,12 @@ fn the_verdict_says_which_auth_token_signed() {
 fn a_shared_key_counts_only_where_it_is_configured() {
     for case in recorded().sha256_vectors {
         let keys = [
-            SharedKey {
-                id: "webhooks_sharedkey_0".to_owned(),
-                secret: SecretString::from("another"),
-            },
-            SharedKey {
-                id: "webhooks_sharedkey_1".to_owned(),
-                secret: case.secret.clone(),
-            },
+            SharedKey { id: "webhooks_sharedkey_0".to_owned(), secret: SecretString::from("another") },
+            SharedKey { id: "webhooks_sharedkey_1".to_owned(), secret: case.secret.clone() },
         ];
         let decide = |settings: Option<&str>, keys: &[SharedKey]| {
-            let request = Signed {
-                url: &case.signed_url,
-                signature: &case.signature,
-                settings,
-                body: Body::Form(&case.params),
-            };
+            let request =
+                Signed { url: &case.signed_url, signature: &case.signature, settings, body: Body::Form(&case.params) };
             // The auth token has the same value as the shared key: a fall-back to it would show.
             verify(&request, &[&case.secret], keys)
         };
@@ -403,11 +308,6 @@ fn an_empty_key_signs_nothing() {
     // HMAC-SHA1 of the URL under the empty key: what anybody could send to an installation without a token.
     let signature = "AnYSCIwbEGO6Go13MlRiV+uBY6g=";
     assert_eq!(sign("https://example.com/", &[], &empty), None);
-    let request = Signed {
-        url: "https://example.com/",
-        signature,
-        settings: None,
-        body: Body::None,
-    };
+    let request = Signed { url: "https://example.com/", signature, settings: None, body: Body::None };
     assert_eq!(verify(&request, &[&empty], &[]), None);
 }

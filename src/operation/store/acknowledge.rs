@@ -7,13 +7,7 @@ use crate::clock::Clock;
 use crate::id::{OperationId, UserId};
 
 /// Notes that somebody looked; `false` if it did not need attention (any more).
-pub async fn acknowledge(
-    db: &PgPool,
-    clock: &Clock,
-    id: OperationId,
-    by: UserId,
-    actor: &Actor,
-) -> sqlx::Result<bool> {
+pub async fn acknowledge(db: &PgPool, clock: &Clock, id: OperationId, by: UserId, actor: &Actor) -> sqlx::Result<bool> {
     let noted = sqlx::query_scalar!(
         r#"
         with clock as materialized (

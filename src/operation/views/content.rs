@@ -48,7 +48,9 @@ pub(crate) enum Content {
         encoding: String,
     },
     /// A recording that Twilio fetches: the address is what is approved, not what is found there.
-    CallAudio { url: String },
+    CallAudio {
+        url: String,
+    },
 }
 
 impl Content {
@@ -70,17 +72,10 @@ impl Content {
     /// How long it is, in the unit that is paid for.
     pub(crate) fn size(&self) -> Option<String> {
         match self {
-            Self::Sms {
-                message,
-                segments,
-                encoding,
-            } => {
+            Self::Sms { message, segments, encoding } => {
                 let characters = i64::try_from(message.chars().count()).unwrap_or(i64::MAX);
                 let segments = text::counted(i64::from(*segments), "segment");
-                Some(format!(
-                    "{segments}, {encoding}, {}",
-                    text::counted(characters, "character")
-                ))
+                Some(format!("{segments}, {encoding}, {}", text::counted(characters, "character")))
             }
             Self::CallAudio { .. } => None,
         }
@@ -98,11 +93,7 @@ pub(crate) struct Recipient {
 
 impl std::fmt::Display for Recipient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&if self.is_masked {
-            text::masked_phone(&self.number)
-        } else {
-            text::phone(&self.number)
-        })
+        f.write_str(&if self.is_masked { text::masked_phone(&self.number) } else { text::phone(&self.number) })
     }
 }
 
@@ -112,36 +103,15 @@ mod tests {
 
     #[test]
     fn a_message_is_measured_in_segments_and_characters_not_bytes() {
-        let content = Content::Sms {
-            message: "Grüße".to_owned(),
-            segments: 1,
-            encoding: "GSM-7".to_owned(),
-        };
-        assert_eq!(
-            content.size().as_deref(),
-            Some("1 segment, GSM-7, 5 characters")
-        );
+        let content = Content::Sms { message: "Grüße".to_owned(), segments: 1, encoding: "GSM-7".to_owned() };
+        assert_eq!(content.size().as_deref(), Some("1 segment, GSM-7, 5 characters"));
         assert_eq!(content.first_words(), "Grüße");
     }
 
     #[test]
     fn a_viewer_never_sees_the_whole_number() {
         let number = "+14155550132".to_owned();
-        assert_eq!(
-            Recipient {
-                number: number.clone(),
-                is_masked: true
-            }
-            .to_string(),
-            "+1•••••0132"
-        );
-        assert_eq!(
-            Recipient {
-                number,
-                is_masked: false
-            }
-            .to_string(),
-            "+1 415 555 0132"
-        );
+        assert_eq!(Recipient { number: number.clone(), is_masked: true }.to_string(), "+1•••••0132");
+        assert_eq!(Recipient { number, is_masked: false }.to_string(), "+1 415 555 0132");
     }
 }

@@ -87,11 +87,7 @@ impl Deadline {
 
     fn share_left(&self, now: OffsetDateTime) -> f64 {
         let (left, whole) = (self.ends_at - now, self.ends_at - self.began_at);
-        if whole.is_positive() {
-            (left / whole).clamp(0.0, 1.0)
-        } else {
-            0.0
-        }
+        if whole.is_positive() { (left / whole).clamp(0.0, 1.0) } else { 0.0 }
     }
 
     pub(crate) fn percent_left(&self, now: OffsetDateTime) -> String {
@@ -99,19 +95,11 @@ impl Deadline {
     }
 
     pub(crate) fn tone(&self, now: OffsetDateTime) -> Tone {
-        if self.share_left(now) < Self::SHORT {
-            Tone::Bad
-        } else {
-            Tone::Accent
-        }
+        if self.share_left(now) < Self::SHORT { Tone::Bad } else { Tone::Accent }
     }
 
     pub(crate) fn left(&self, now: OffsetDateTime) -> String {
-        if now < self.ends_at {
-            text::span(self.ends_at - now)
-        } else {
-            "none".to_owned()
-        }
+        if now < self.ends_at { text::span(self.ends_at - now) } else { "none".to_owned() }
     }
 }
 
@@ -123,9 +111,7 @@ impl Decision {
 
     /// Whether there is a column to show at all.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.concerns_approval()
-            && matches!(self.resolution, Right::Nothing)
-            && self.acts.is_empty()
+        !self.concerns_approval() && matches!(self.resolution, Right::Nothing) && self.acts.is_empty()
     }
 
     pub(crate) fn offers(&self, act: Act) -> bool {
@@ -160,29 +146,17 @@ mod tests {
         };
         let early = datetime!(2026-11-23 20:00 UTC);
         assert_eq!(deadline.percent_left(early), "75");
-        assert_eq!(
-            (deadline.tone(early), deadline.left(early).as_str()),
-            (Tone::Accent, "18 h")
-        );
+        assert_eq!((deadline.tone(early), deadline.left(early).as_str()), (Tone::Accent, "18 h"));
         let late = datetime!(2026-11-24 13:51 UTC);
-        assert_eq!(
-            (deadline.tone(late), deadline.left(late).as_str()),
-            (Tone::Bad, "9 min")
-        );
+        assert_eq!((deadline.tone(late), deadline.left(late).as_str()), (Tone::Bad, "9 min"));
         let over = datetime!(2026-11-24 14:00 UTC);
-        assert_eq!(
-            (deadline.percent_left(over), deadline.left(over)),
-            ("0".to_owned(), "none".to_owned())
-        );
+        assert_eq!((deadline.percent_left(over), deadline.left(over)), ("0".to_owned(), "none".to_owned()));
     }
 
     #[test]
     fn a_reader_who_may_do_nothing_sees_no_column() {
         assert!(Decision::default().is_empty());
-        let denied = Decision {
-            approval: Right::Denied("It is your own request.".to_owned()),
-            ..Decision::default()
-        };
+        let denied = Decision { approval: Right::Denied("It is your own request.".to_owned()), ..Decision::default() };
         assert!(!denied.is_empty());
     }
 }

@@ -78,13 +78,8 @@ impl Request {
         match (self.replays, self.last_replayed_at) {
             (..=0, _) => "Never replayed".to_owned(),
             (times, last) => {
-                let last = last.map_or_else(String::new, |at| {
-                    format!(", last {}", text::exact(at.to_utc()))
-                });
-                format!(
-                    "Replayed {}{last}. Nothing was sent again",
-                    text::counted(i64::from(times), "time")
-                )
+                let last = last.map_or_else(String::new, |at| format!(", last {}", text::exact(at.to_utc())));
+                format!("Replayed {}{last}. Nothing was sent again", text::counted(i64::from(times), "time"))
             }
         }
     }
@@ -127,11 +122,7 @@ impl OperationPage {
     /// The events, each with its distance to the one before it.
     fn timeline(&self) -> impl Iterator<Item = (&Event, Option<String>)> {
         let earlier = std::iter::once(None).chain(self.events.iter().map(Some));
-        let distance =
-            |(event, earlier): (&Event, Option<&Event>)| Some(text::span(event.at - earlier?.at));
-        self.events
-            .iter()
-            .zip(earlier)
-            .map(move |pair| (pair.0, distance(pair)))
+        let distance = |(event, earlier): (&Event, Option<&Event>)| Some(text::span(event.at - earlier?.at));
+        self.events.iter().zip(earlier).map(move |pair| (pair.0, distance(pair)))
     }
 }

@@ -16,10 +16,6 @@ pub(crate) struct HelpPage {
 
 impl HelpPage {
     fn states() -> impl Iterator<Item = Status> {
-        STATES.into_iter().map(|state| Status {
-            kind: Kind::Sms,
-            state: state.to_owned(),
-            is_settled: false,
-        })
+        STATES.into_iter().map(|state| Status { kind: Kind::Sms, state: state.to_owned(), is_settled: false })
     }
 }

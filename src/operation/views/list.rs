@@ -87,23 +87,15 @@ impl Filter {
             ("attention", attention),
             ("cursor", cursor.unwrap_or_default()),
         ];
-        let query = form_urlencoded::Serializer::new(String::new())
+        let query = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(pairs.iter().filter(|(_, value)| !value.is_empty()))
             .finish();
-        if query.is_empty() {
-            Self::PATH.to_owned()
-        } else {
-            format!("{}?{query}", Self::PATH)
-        }
+        if query.is_empty() { Self::PATH.to_owned() } else { format!("{}?{query}", Self::PATH) }
     }
 
     /// The same search among other states.
     fn showing(&self, state: &str, attention: bool) -> Self {
-        Self {
-            state: state.to_owned(),
-            attention,
-            ..self.clone()
-        }
+        Self { state: state.to_owned(), attention, ..self.clone() }
     }
 
     /// In words, for the empty list.
@@ -154,76 +146,30 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     fn urgent(title: &str, tone: Tone, rows: &'a [Row], count: i64, address: String) -> Self {
         let is_part = i64::try_from(rows.len()).is_ok_and(|shown| shown < count);
-        Self {
-            title: title.to_owned(),
-            count: Some((count, tone)),
-            all: is_part.then_some(address),
-            rows,
-        }
+        Self { title: title.to_owned(), count: Some((count, tone)), all: is_part.then_some(address), rows }
     }
 }
 
 impl OperationsPage {
     fn waiting(&self) -> i64 {
-        self.frame
-            .signed_in
-            .as_ref()
-            .map_or(0, |person| person.waiting)
+        self.frame.signed_in.as_ref().map_or(0, |person| person.waiting)
     }
 
     fn attention(&self) -> i64 {
-        self.frame
-            .signed_in
-            .as_ref()
-            .map_or(0, |person| person.attention)
+        self.frame.signed_in.as_ref().map_or(0, |person| person.attention)
     }
 
     fn chips(&self) -> Vec<Chip> {
         let chip = |label, icon, tone, state: &str, attention, count| {
             let target = self.filter.showing(state, attention);
-            Chip {
-                address: target.address(None),
-                label,
-                icon,
-                tone,
-                count,
-                is_current: target == self.filter,
-            }
+            Chip { address: target.address(None), label, icon, tone, count, is_current: target == self.filter }
         };
         vec![
             chip("All", None, Tone::Mute, "", false, None),
-            chip(
-                "Waiting",
-                Some("clock"),
-                Tone::Warn,
-                "pending_approval",
-                false,
-                Some(self.waiting()),
-            ),
-            chip(
-                "Attention",
-                Some("warning"),
-                Tone::Odd,
-                "",
-                true,
-                Some(self.attention()),
-            ),
-            chip(
-                "Accepted",
-                Some("send"),
-                Tone::Accent,
-                "accepted",
-                false,
-                None,
-            ),
-            chip(
-                "Delivered",
-                Some("delivered"),
-                Tone::Ok,
-                "delivered",
-                false,
-                None,
-            ),
+            chip("Waiting", Some("clock"), Tone::Warn, "pending_approval", false, Some(self.waiting())),
+            chip("Attention", Some("warning"), Tone::Odd, "", true, Some(self.attention())),
+            chip("Accepted", Some("send"), Tone::Accent, "accepted", false, None),
+            chip("Delivered", Some("delivered"), Tone::Ok, "delivered", false, None),
             chip("Failed", Some("circle-x"), Tone::Bad, "failed", false, None),
         ]
     }
@@ -237,42 +183,20 @@ impl OperationsPage {
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        let Rows {
-            waiting,
-            attention,
-            rest,
-        } = &self.rows;
+        let Rows { waiting, attention, rest } = &self.rows;
         let [all_waiting, all_attention] = [("pending_approval", false), ("", true)]
             .map(|(state, attention)| self.filter.showing(state, attention).address(None));
         let urgent = [
-            Group::urgent(
-                "Waiting for approval",
-                Tone::Warn,
-                waiting,
-                self.waiting(),
-                all_waiting,
-            ),
-            Group::urgent(
-                "Needs attention",
-                Tone::Odd,
-                attention,
-                self.attention(),
-                all_attention,
-            ),
+            Group::urgent("Waiting for approval", Tone::Warn, waiting, self.waiting(), all_waiting),
+            Group::urgent("Needs attention", Tone::Odd, attention, self.attention(), all_attention),
         ];
-        let days = rest
-            .chunk_by(|one, next| self.day_of(one) == self.day_of(next))
-            .map(|day| Group {
-                title: self.day_of(&day[0]),
-                count: None,
-                all: None,
-                rows: day,
-            });
-        urgent
-            .into_iter()
-            .filter(|group| !group.rows.is_empty())
-            .chain(days)
-            .collect()
+        let days = rest.chunk_by(|one, next| self.day_of(one) == self.day_of(next)).map(|day| Group {
+            title: self.day_of(&day[0]),
+            count: None,
+            all: None,
+            rows: day,
+        });
+        urgent.into_iter().filter(|group| !group.rows.is_empty()).chain(days).collect()
     }
 
     fn day_of(&self, row: &Row) -> String {
@@ -287,12 +211,8 @@ mod tests {
     #[test]
     fn the_address_holds_every_filter_and_nothing_else() {
         assert_eq!(Filter::default().address(None), "/dashboard/operations");
-        let filter = Filter {
-            q: "a&b \"c\"".to_owned(),
-            kind: "sms".to_owned(),
-            state: "failed".to_owned(),
-            attention: true,
-        };
+        let filter =
+            Filter { q: "a&b \"c\"".to_owned(), kind: "sms".to_owned(), state: "failed".to_owned(), attention: true };
         assert_eq!(
             filter.address(Some("019ab2")),
             "/dashboard/operations?q=a%26b+%22c%22&kind=sms&state=failed&attention=true&cursor=019ab2"
@@ -307,35 +227,21 @@ mod tests {
             state: "pending_approval".to_owned(),
             attention: false,
         };
-        assert_eq!(
-            filter.in_words(),
-            "Waiting for approval, calls only, with “HL-1”."
-        );
+        assert_eq!(filter.in_words(), "Waiting for approval, calls only, with “HL-1”.");
     }
 
     #[test]
     fn peoples_work_comes_first_then_the_days() {
         let page = OperationsPage::sample();
         let titles: Vec<_> = page.groups().into_iter().map(|group| group.title).collect();
-        assert_eq!(
-            titles,
-            [
-                "Waiting for approval",
-                "Needs attention",
-                "Today",
-                "Yesterday"
-            ]
-        );
+        assert_eq!(titles, ["Waiting for approval", "Needs attention", "Today", "Yesterday"]);
     }
 
     #[test]
     fn a_group_that_shows_only_some_links_to_all_of_them() {
         let mut page = OperationsPage::sample();
         assert_eq!(page.waiting(), 4);
-        assert_eq!(
-            page.groups()[0].all.as_deref(),
-            Some("/dashboard/operations?state=pending_approval")
-        );
+        assert_eq!(page.groups()[0].all.as_deref(), Some("/dashboard/operations?state=pending_approval"));
         page.rows.waiting.push(page.rows.waiting[0].clone());
         assert_eq!(page.groups()[0].all, None);
     }

@@ -1,12 +1,6 @@
 //! The pages of operations: values in, HTML out. No page asks a question of its own.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the handlers that use this come with their own commits"
-    )
-)]
+#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
 
 pub(crate) mod content;
 pub(crate) mod decision;

@@ -17,11 +17,7 @@ pub(crate) struct ProviderError {
 #[derive(Clone, Debug)]
 pub(crate) enum Notice {
     /// The same content went to the same number not long ago.
-    PossibleDuplicate {
-        id: String,
-        at: OffsetDateTime,
-        status: Status,
-    },
+    PossibleDuplicate { id: String, at: OffsetDateTime, status: Status },
     /// Twilio knows more than one message of this operation.
     DuplicateSuspected,
     /// Twilio's final reports contradict each other.
@@ -29,19 +25,13 @@ pub(crate) enum Notice {
     /// Another operation that looks the same is still open.
     Blocked { by: String },
     /// It waits for something else than its turn.
-    Delayed {
-        reason: String,
-        since: OffsetDateTime,
-    },
+    Delayed { reason: String, since: OffsetDateTime },
     /// Its outcome is being looked up.
     OutcomeUnknown { why: String },
     /// The evidence is not enough for a machine.
     EvidenceUnclear { why: String },
     /// It failed, for one of several reasons.
-    Failed {
-        reason: String,
-        error: Option<ProviderError>,
-    },
+    Failed { reason: String, error: Option<ProviderError> },
     /// Approved, and then its time ran out.
     ExpiredAfterApproval { cause: String, at: OffsetDateTime },
     /// Never approved in time.
@@ -105,19 +95,11 @@ impl Notice {
             Self::Conflicted => "Twilio’s reports contradict each other".to_owned(),
             Self::Blocked { .. } => format!("It waits for another {noun} that looks the same"),
             Self::Delayed { .. } => "It could not be sent so far".to_owned(),
-            Self::OutcomeUnknown { .. } => {
-                "The outcome is not known, so nothing is sent again".to_owned()
-            }
-            Self::EvidenceUnclear { .. } => {
-                "The evidence does not settle it, so nothing was sent again".to_owned()
-            }
+            Self::OutcomeUnknown { .. } => "The outcome is not known, so nothing is sent again".to_owned(),
+            Self::EvidenceUnclear { .. } => "The evidence does not settle it, so nothing was sent again".to_owned(),
             Self::Failed { .. } => format!("This {noun} failed"),
-            Self::ExpiredAfterApproval { .. } => {
-                "The approval ran out, and nothing was sent".to_owned()
-            }
-            Self::ExpiredUndecided { .. } => {
-                "Nobody decided in time, and nothing was sent".to_owned()
-            }
+            Self::ExpiredAfterApproval { .. } => "The approval ran out, and nothing was sent".to_owned(),
+            Self::ExpiredUndecided { .. } => "Nobody decided in time, and nothing was sent".to_owned(),
             Self::Rejected { by, .. } => format!("Rejected by {by}"),
             Self::Cancelled { by, .. } => format!("Cancelled by {by}"),
             Self::NotConfirmed { .. } => "Sent, not confirmed by the carrier".to_owned(),

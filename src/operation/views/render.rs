@@ -5,8 +5,7 @@ use axum::http::StatusCode;
 use http_body_util::BodyExt;
 
 use super::{
-    detail::OperationPage, help::HelpPage, list::OperationsPage, new_sms::NewSmsPage,
-    samples::HOSTILE, status::STATES,
+    detail::OperationPage, help::HelpPage, list::OperationsPage, new_sms::NewSmsPage, samples::HOSTILE, status::STATES,
 };
 use crate::{
     auth::views::{LoginPage, PasswordPage},
@@ -19,9 +18,7 @@ use crate::{
 fn login(failure: Option<&str>) -> LoginPage {
     LoginPage {
         frame: Frame::sample_signed_out(),
-        email: failure
-            .map_or("", |_| "dana@harbour.example\"><script>")
-            .to_owned(),
+        email: failure.map_or("", |_| "dana@harbour.example\"><script>").to_owned(),
         failure: failure.map(str::to_owned),
         first_start: failure.is_none(),
         next: failure.map(|_| "/dashboard/operations?state=failed".to_owned()),
@@ -34,10 +31,7 @@ fn password(error: Option<&str>) -> PasswordPage {
         required: error.is_none(),
         minimum_length: 12,
         errors: error
-            .map(|text| FormError {
-                field: Some("new_password"),
-                text: text.to_owned(),
-            })
+            .map(|text| FormError { field: Some("new_password"), text: text.to_owned() })
             .into_iter()
             .collect(),
     }
@@ -56,49 +50,22 @@ fn error(frame: Frame) -> ErrorPage {
 
 /// All of them, by the name under which they can be looked at.
 fn pages() -> Vec<(String, String)> {
-    let place = |place, guide| {
-        PlacePage {
-            frame: Frame::sample_admin(place),
-            guide,
-        }
-        .render()
-    };
+    let place = |place, guide| PlacePage { frame: Frame::sample_admin(place), guide }.render();
     let mut pages: Vec<_> = [
         ("login", login(None).render()),
-        (
-            "login_refused",
-            login(Some("Email or password is wrong.")).render(),
-        ),
+        ("login_refused", login(Some("Email or password is wrong.")).render()),
         ("password", password(None).render()),
-        (
-            "password_refused",
-            password(Some("This password is too short. It needs 12 characters.")).render(),
-        ),
+        ("password_refused", password(Some("This password is too short. It needs 12 characters.")).render()),
         ("error", error(Frame::sample_signed_out()).render()),
-        (
-            "error_signed_in",
-            error(Frame::sample_held(Place::Operations)).render(),
-        ),
-        (
-            "help",
-            HelpPage {
-                frame: Frame::sample(Place::Help),
-            }
-            .render(),
-        ),
+        ("error_signed_in", error(Frame::sample_held(Place::Operations)).render()),
+        ("help", HelpPage { frame: Frame::sample(Place::Help) }.render()),
         ("integrations", place(Place::Integrations, &INTEGRATIONS)),
         ("vault", place(Place::Settings, &VAULT)),
         ("audit", place(Place::Audit, &AUDIT)),
         ("operations", OperationsPage::sample().render()),
         ("operations_empty", OperationsPage::sample_empty().render()),
-        (
-            "operations_filtered",
-            OperationsPage::sample_filtered().render(),
-        ),
-        (
-            "operations_continued",
-            OperationsPage::sample_continued().render(),
-        ),
+        ("operations_filtered", OperationsPage::sample_filtered().render()),
+        ("operations_continued", OperationsPage::sample_continued().render()),
         ("new_sms", NewSmsPage::sample().render()),
         ("new_sms_refused", NewSmsPage::sample_refused().render()),
     ]
@@ -113,30 +80,19 @@ fn pages() -> Vec<(String, String)> {
 
 /// The attributes of every tag. Text cannot hold a `<`, so this needs no parser.
 fn tags(page: &str) -> impl Iterator<Item = &str> {
-    page.split('<')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('>'))
-        .map(|(tag, _)| tag)
+    page.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag)
 }
 
 /// The values of an attribute, in order.
 fn values<'a>(page: &'a str, attribute: &str) -> Vec<&'a str> {
     let mark = format!(" {attribute}=\"");
-    tags(page)
-        .flat_map(|tag| tag.split(&mark).skip(1))
-        .filter_map(|rest| rest.split('"').next())
-        .collect()
+    tags(page).flat_map(|tag| tag.split(&mark).skip(1)).filter_map(|rest| rest.split('"').next()).collect()
 }
 
 #[test]
 fn each_state_has_a_sample() {
     for state in STATES {
-        assert!(
-            OperationPage::samples()
-                .iter()
-                .any(|(_, page)| page.status.state == state),
-            "{state}"
-        );
+        assert!(OperationPage::samples().iter().any(|(_, page)| page.status.state == state), "{state}");
     }
 }
 
@@ -156,30 +112,18 @@ fn the_sandbox_stands_in_every_title_and_live_mode_in_none() {
         assert_eq!(page.contains("<title>[Sandbox] "), is_sandbox, "{name}");
         assert!(page.contains(" · Mission Control</title>"), "{name}");
     }
-    let live = OperationsPage {
-        frame: Frame::sample_held(Place::Operations),
-        ..OperationsPage::sample()
-    };
+    let live = OperationsPage { frame: Frame::sample_held(Place::Operations), ..OperationsPage::sample() };
     assert!(!live.render().unwrap().contains("Sandbox"));
 }
 
 #[test]
 fn nothing_is_inline_and_nothing_typed_becomes_markup() {
     for (name, page) in pages() {
-        assert!(
-            !page.contains("<script") && !page.contains("<style"),
-            "{name}"
-        );
+        assert!(!page.contains("<script") && !page.contains("<style"), "{name}");
         for tag in tags(&page) {
             let attributes = tag.split_whitespace().skip(1);
-            for attribute in attributes
-                .filter_map(|part| part.split_once('='))
-                .map(|(attribute, _)| attribute)
-            {
-                assert!(
-                    attribute != "style" && !attribute.starts_with("on"),
-                    "{name}: <{tag}>"
-                );
+            for attribute in attributes.filter_map(|part| part.split_once('=')).map(|(attribute, _)| attribute) {
+                assert!(attribute != "style" && !attribute.starts_with("on"), "{name}: <{tag}>");
             }
         }
     }
@@ -192,12 +136,8 @@ fn ids_are_unique_and_whatever_names_one_finds_it() {
         let unique: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(ids.len(), unique.len(), "{name}: {ids:?}");
         let labels = values(&page, "for");
-        let described = values(&page, "aria-describedby")
-            .into_iter()
-            .flat_map(str::split_whitespace);
-        let linked = values(&page, "href")
-            .into_iter()
-            .filter_map(|address| address.strip_prefix('#'));
+        let described = values(&page, "aria-describedby").into_iter().flat_map(str::split_whitespace);
+        let linked = values(&page, "href").into_iter().filter_map(|address| address.strip_prefix('#'));
         for target in labels.into_iter().chain(described).chain(linked) {
             assert!(unique.contains(&target), "{name}: {target}");
         }
@@ -208,14 +148,8 @@ fn ids_are_unique_and_whatever_names_one_finds_it() {
 fn every_symbol_is_in_the_sprite() {
     let sprite = include_str!("../../../static/icons.svg");
     for (name, page) in pages() {
-        for (_, symbol) in values(&page, "href")
-            .into_iter()
-            .filter_map(|address| address.split_once("icons.svg#"))
-        {
-            assert!(
-                sprite.contains(&format!("<symbol id=\"{symbol}\"")),
-                "{name}: {symbol}"
-            );
+        for (_, symbol) in values(&page, "href").into_iter().filter_map(|address| address.split_once("icons.svg#")) {
+            assert!(sprite.contains(&format!("<symbol id=\"{symbol}\"")), "{name}: {symbol}");
         }
     }
 }
@@ -224,21 +158,12 @@ fn every_symbol_is_in_the_sprite() {
 fn every_control_has_a_name() {
     for (name, page) in pages() {
         let labelled = values(&page, "for");
-        for tag in tags(&page).filter(|tag| {
-            ["input ", "select ", "textarea "]
-                .iter()
-                .any(|kind| tag.starts_with(kind))
-        }) {
-            let wrapped = tag.contains("type=\"hidden\"")
-                || tag.contains("type=\"radio\"")
-                || tag.contains("type=\"checkbox\"");
-            let is_labelled = labelled
-                .iter()
-                .any(|id| tag.contains(&format!("id=\"{id}\"")));
-            assert!(
-                wrapped || is_labelled || tag.contains("aria-label="),
-                "{name}: <{tag}>"
-            );
+        for tag in tags(&page).filter(|tag| ["input ", "select ", "textarea "].iter().any(|kind| tag.starts_with(kind)))
+        {
+            let wrapped =
+                tag.contains("type=\"hidden\"") || tag.contains("type=\"radio\"") || tag.contains("type=\"checkbox\"");
+            let is_labelled = labelled.iter().any(|id| tag.contains(&format!("id=\"{id}\"")));
+            assert!(wrapped || is_labelled || tag.contains("aria-label="), "{name}: <{tag}>");
         }
     }
 }
@@ -246,11 +171,7 @@ fn every_control_has_a_name() {
 #[test]
 fn cells_say_what_they_are_when_the_table_becomes_cards() {
     for (name, page) in pages() {
-        assert_eq!(
-            page.matches("<td").count(),
-            page.matches("<td data-label=\"").count(),
-            "{name}"
-        );
+        assert_eq!(page.matches("<td").count(), page.matches("<td data-label=\"").count(), "{name}");
     }
 }
 
@@ -266,18 +187,9 @@ fn what_was_typed_stays_typed_also_a_first_line_that_is_empty() {
     let sample = NewSmsPage::sample_refused();
     let page = sample.render().unwrap();
     let (_, rest) = page.split_once("<textarea ").unwrap();
-    let text = rest
-        .split_once('>')
-        .unwrap()
-        .1
-        .split_once("</textarea>")
-        .unwrap()
-        .0;
+    let text = rest.split_once('>').unwrap().1.split_once("</textarea>").unwrap().0;
     // A browser drops one line break after the tag.
-    assert_eq!(
-        unescape(text.strip_prefix('\n').unwrap()),
-        sample.typed.message
-    );
+    assert_eq!(unescape(text.strip_prefix('\n').unwrap()), sample.typed.message);
     assert_eq!(values(&page, "aria-invalid").len(), 2);
 }
 
@@ -287,11 +199,7 @@ fn an_approval_carries_the_digest_of_what_is_shown() {
     assert!(page.contains("name=\"digest\" value=\"c07e93d1aa54"));
     for (name, page) in OperationPage::samples() {
         let offers_approval = page.render().unwrap().contains("/approve\"");
-        assert_eq!(
-            offers_approval,
-            ["pending_approval", "pending_call"].contains(&name),
-            "{name}"
-        );
+        assert_eq!(offers_approval, ["pending_approval", "pending_call"].contains(&name), "{name}");
     }
 }
 
@@ -332,9 +240,5 @@ fn the_pages_can_be_looked_at() {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&#60;", "<")
-        .replace("&#62;", ">")
-        .replace("&#34;", "\"")
-        .replace("&#39;", "'")
-        .replace("&#38;", "&")
+    text.replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\"").replace("&#39;", "'").replace("&#38;", "&")
 }

@@ -34,9 +34,7 @@ impl Status {
     /// What it means for the reader.
     pub(crate) fn meaning(&self) -> &'static str {
         match self.name() {
-            "accepted" if self.is_settled => {
-                "Twilio took it and has not reported since. Nothing more is expected."
-            }
+            "accepted" if self.is_settled => "Twilio took it and has not reported since. Nothing more is expected.",
             name => words(name).meaning,
         }
     }
@@ -74,74 +72,26 @@ pub(crate) const STATES: [&str; 12] = [
 /// The words for a state's name. A name that is not ours is shown as such rather than hidden.
 pub(crate) fn words(state: &str) -> Words {
     let (word, icon, meaning) = match state {
-        "preparing" => (
-            "Preparing",
-            "audio",
-            "Its speech is being made. Nothing has been sent.",
-        ),
-        "pending_approval" => (
-            "Waiting for approval",
-            "clock",
-            "Nothing has been sent. A person has to decide.",
-        ),
-        "approved" => (
-            "Approved",
-            "circle-check",
-            "It may go out, and has not been sent yet.",
-        ),
+        "preparing" => ("Preparing", "audio", "Its speech is being made. Nothing has been sent."),
+        "pending_approval" => ("Waiting for approval", "clock", "Nothing has been sent. A person has to decide."),
+        "approved" => ("Approved", "circle-check", "It may go out, and has not been sent yet."),
         "sending" => ("Sending", "loader", "It is being handed to Twilio now."),
-        "accepted" => (
-            "Accepted by Twilio",
-            "send",
-            "Twilio took it. Whether it arrives is not known yet.",
-        ),
+        "accepted" => ("Accepted by Twilio", "send", "Twilio took it. Whether it arrives is not known yet."),
         "delivered" => ("Delivered", "delivered", "Twilio reports that it arrived."),
-        "completed" => (
-            "Completed",
-            "delivered",
-            "Twilio reports that the call took place.",
-        ),
-        "failed" => (
-            "Failed",
-            "circle-x",
-            "It is closed as not delivered, and is not tried again.",
-        ),
+        "completed" => ("Completed", "delivered", "Twilio reports that the call took place."),
+        "failed" => ("Failed", "circle-x", "It is closed as not delivered, and is not tried again."),
         "unknown" => (
             "Outcome unknown",
             "unknown",
             "It may have been sent. It is being looked up, and is not sent again meanwhile.",
         ),
-        "needs_review" => (
-            "Needs review",
-            "review",
-            "It may have been sent. A person has to settle what happened.",
-        ),
-        "rejected" => (
-            "Rejected",
-            "ban",
-            "A person decided against it. Nothing was sent.",
-        ),
-        "expired" => (
-            "Expired",
-            "timer-off",
-            "Its time ran out. Nothing was sent.",
-        ),
-        "cancelled" => (
-            "Cancelled",
-            "circle-slash",
-            "It was withdrawn. Nothing was sent.",
-        ),
-        _ => (
-            "State not known to this version",
-            "help",
-            "A newer version of Mission Control wrote it.",
-        ),
+        "needs_review" => ("Needs review", "review", "It may have been sent. A person has to settle what happened."),
+        "rejected" => ("Rejected", "ban", "A person decided against it. Nothing was sent."),
+        "expired" => ("Expired", "timer-off", "Its time ran out. Nothing was sent."),
+        "cancelled" => ("Cancelled", "circle-slash", "It was withdrawn. Nothing was sent."),
+        _ => ("State not known to this version", "help", "A newer version of Mission Control wrote it."),
     };
-    Words {
-        word,
-        icon,
-        meaning,
-    }
+    Words { word, icon, meaning }
 }
 
 #[cfg(test)]
@@ -149,11 +99,7 @@ mod tests {
     use super::*;
 
     fn status(kind: Kind, state: &str, is_settled: bool) -> Status {
-        Status {
-            kind,
-            state: state.to_owned(),
-            is_settled,
-        }
+        Status { kind, state: state.to_owned(), is_settled }
     }
 
     #[test]
@@ -163,11 +109,7 @@ mod tests {
         for state in STATES.into_iter().chain(["completed"]) {
             let words = words(state);
             assert!(seen.insert(words.word), "{state}: {}", words.word);
-            assert!(
-                sprite.contains(&format!("<symbol id=\"{}\"", words.icon)),
-                "{state}: {}",
-                words.icon
-            );
+            assert!(sprite.contains(&format!("<symbol id=\"{}\"", words.icon)), "{state}: {}", words.icon);
         }
         assert!(!seen.contains(words("made up").word));
     }
@@ -175,10 +117,7 @@ mod tests {
     #[test]
     fn the_style_sheet_colours_every_state_where_someone_acts_or_learns_something() {
         let sheet = include_str!("../../../static/app.css");
-        for state in STATES
-            .iter()
-            .filter(|state| !["preparing", "rejected", "expired", "cancelled"].contains(state))
-        {
+        for state in STATES.iter().filter(|state| !["preparing", "rejected", "expired", "cancelled"].contains(state)) {
             assert!(sheet.contains(&format!("[data-status={state}]")), "{state}");
         }
     }
@@ -191,13 +130,7 @@ mod tests {
 
     #[test]
     fn accepted_without_news_does_not_claim_more_than_is_known() {
-        assert_eq!(
-            status(Kind::Sms, "accepted", true).word(),
-            "Sent, not confirmed by the carrier"
-        );
-        assert_eq!(
-            status(Kind::Sms, "accepted", false).word(),
-            "Accepted by Twilio"
-        );
+        assert_eq!(status(Kind::Sms, "accepted", true).word(), "Sent, not confirmed by the carrier");
+        assert_eq!(status(Kind::Sms, "accepted", false).word(), "Accepted by Twilio");
     }
 }

@@ -236,23 +236,12 @@ mod tests {
 
     use super::*;
 
-    const ATTEMPTS: [&str; 8] = [
-        "sending",
-        "unknown",
-        "accepted",
-        "refused",
-        "not_sent",
-        "absent",
-        "needs_review",
-        "resolved",
-    ];
+    const ATTEMPTS: [&str; 8] =
+        ["sending", "unknown", "accepted", "refused", "not_sent", "absent", "needs_review", "resolved"];
 
     #[test]
     fn each_state_of_an_attempt_has_words_of_its_own() {
-        let words: BTreeSet<_> = ATTEMPTS
-            .iter()
-            .map(|state| attempt_words(state).0)
-            .collect();
+        let words: BTreeSet<_> = ATTEMPTS.iter().map(|state| attempt_words(state).0).collect();
         assert_eq!(words.len(), ATTEMPTS.len());
         assert!(!words.contains(attempt_words("made up").0));
     }
@@ -281,11 +270,7 @@ mod tests {
             H::Acknowledged,
             H::Other,
         ];
-        for icon in all
-            .into_iter()
-            .map(H::icon)
-            .chain(ATTEMPTS.iter().map(|state| attempt_words(state).1))
-        {
+        for icon in all.into_iter().map(H::icon).chain(ATTEMPTS.iter().map(|state| attempt_words(state).1)) {
             assert!(sprite.contains(&format!("<symbol id=\"{icon}\"")), "{icon}");
         }
     }

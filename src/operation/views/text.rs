@@ -1,19 +1,14 @@
 //! How times, numbers and texts are written on the pages.
 
 use rlibphonenumber::{PhoneNumber, PhoneNumberFormat};
-use time::{
-    Duration, UtcDateTime, format_description::BorrowedFormatItem, macros::format_description,
-};
+use time::{Duration, UtcDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-const EXACT: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-const MACHINE: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const EXACT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+const MACHINE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 const CLOCK: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]:[second]");
 const MOMENT: &[BorrowedFormatItem<'_>] =
     format_description!("[day padding:none] [month repr:short], [hour]:[minute] UTC");
-const DAY: &[BorrowedFormatItem<'_>] =
-    format_description!("[day padding:none] [month repr:short] [year]");
+const DAY: &[BorrowedFormatItem<'_>] = format_description!("[day padding:none] [month repr:short] [year]");
 
 /// How much of a message a list shows; the style sheet cuts it to the width, this bounds the page.
 const FIRST_WORDS: usize = 160;
@@ -51,8 +46,7 @@ pub(crate) fn day(at: UtcDateTime, now: UtcDateTime) -> String {
 }
 
 fn write(at: UtcDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
-    at.format(format)
-        .unwrap_or_else(|_| at.unix_timestamp().to_string())
+    at.format(format).unwrap_or_else(|_| at.unix_timestamp().to_string())
 }
 
 /// `just now`, `4 min ago`, `2 h ago`, `3 days ago`, then the date. Clocks differ a little: the future is now.
@@ -86,12 +80,7 @@ pub(crate) fn span(duration: Duration) -> String {
         3_600..86_400 => pair(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
         _ => {
             let days = seconds / 86_400;
-            pair(
-                days,
-                if days == 1 { "day" } else { "days" },
-                seconds % 86_400 / 3_600,
-                "h",
-            )
+            pair(days, if days == 1 { "day" } else { "days" }, seconds % 86_400 / 3_600, "h")
         }
     }
 }
@@ -100,21 +89,14 @@ pub(crate) fn span(duration: Duration) -> String {
 pub(crate) fn phone(number: &str) -> String {
     parse(number).map_or_else(
         || number.to_owned(),
-        |parsed| {
-            parsed
-                .format_as(PhoneNumberFormat::International)
-                .replace(['-', '(', ')'], " ")
-        },
+        |parsed| parsed.format_as(PhoneNumberFormat::International).replace(['-', '(', ')'], " "),
     )
 }
 
 /// `+1•••••0132`: the country and the last four digits, for people who may not see whom we write to.
 pub(crate) fn masked_phone(number: &str) -> String {
     let country = parse(number).map_or_else(String::new, |parsed| parsed.country_code.to_string());
-    let national = number
-        .trim_start_matches('+')
-        .strip_prefix(&country)
-        .unwrap_or_default();
+    let national = number.trim_start_matches('+').strip_prefix(&country).unwrap_or_default();
     // A short number shows less of itself, so that at least half of it stays hidden.
     let shown = (national.len() / 2).min(4);
     let tail = national.get(national.len() - shown..).unwrap_or_default();
@@ -136,10 +118,7 @@ pub(crate) fn first_words(text: &str) -> String {
 
 /// `c07e93d1aa54…f2b6`: enough of a digest to compare two by eye.
 pub(crate) fn short_digest(digest: &str) -> String {
-    match (
-        digest.get(..12),
-        digest.get(digest.len().saturating_sub(4)..),
-    ) {
+    match (digest.get(..12), digest.get(digest.len().saturating_sub(4)..)) {
         (Some(start), Some(end)) if digest.len() > 20 => format!("{start}…{end}"),
         _ => digest.to_owned(),
     }
@@ -154,11 +133,7 @@ pub(crate) fn counted(count: i64, noun: &str) -> String {
 /// `1,284`
 pub(crate) fn thousands(count: i64) -> String {
     let digits = count.unsigned_abs().to_string();
-    let mut text = if count < 0 {
-        "-".to_owned()
-    } else {
-        String::new()
-    };
+    let mut text = if count < 0 { "-".to_owned() } else { String::new() };
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
@@ -247,10 +222,7 @@ mod tests {
 
     #[test]
     fn a_digest_is_shortened_only_if_it_is_long() {
-        assert_eq!(
-            short_digest("c07e93d1aa54bbbbbbbbbbbbbbbbf2b6"),
-            "c07e93d1aa54…f2b6"
-        );
+        assert_eq!(short_digest("c07e93d1aa54bbbbbbbbbbbbbbbbf2b6"), "c07e93d1aa54…f2b6");
         assert_eq!(short_digest("c07e"), "c07e");
         assert_eq!(short_digest("äöüäöüäöüäöüäöüäöü"), "äöüäöü…öü");
     }

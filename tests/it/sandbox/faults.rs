@@ -12,38 +12,14 @@ const OTHER: &str = "+14155550100";
 #[tokio::test]
 async fn a_fault_strikes_once_and_only_its_victim() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    emulator
-        .arm(json!([{ "fault": "error_500_without", "to": OTHER }]))
-        .await;
-    assert_eq!(
-        emulator
-            .try_send(RECIPIENT)
-            .await
-            .expect("an answer")
-            .status(),
-        201
-    );
-    assert_eq!(
-        emulator.try_send(OTHER).await.expect("an answer").status(),
-        500
-    );
-    assert_eq!(
-        emulator.try_send(OTHER).await.expect("an answer").status(),
-        201
-    );
+    emulator.arm(json!([{ "fault": "error_500_without", "to": OTHER }])).await;
+    assert_eq!(emulator.try_send(RECIPIENT).await.expect("an answer").status(), 201);
+    assert_eq!(emulator.try_send(OTHER).await.expect("an answer").status(), 500);
+    assert_eq!(emulator.try_send(OTHER).await.expect("an answer").status(), 201);
 
-    emulator
-        .arm(json!([{ "fault": "error_500_without", "times": 2 }]))
-        .await;
+    emulator.arm(json!([{ "fault": "error_500_without", "times": 2 }])).await;
     for expected in [500, 500, 201] {
-        assert_eq!(
-            emulator
-                .try_send(RECIPIENT)
-                .await
-                .expect("an answer")
-                .status(),
-            expected
-        );
+        assert_eq!(emulator.try_send(RECIPIENT).await.expect("an answer").status(), expected);
     }
 }
 
@@ -57,11 +33,7 @@ async fn answered_faults_accept_or_do_not() {
         (json!("too_many_requests_429"), (429, 20429), 0),
         (json!("queue_full_429"), (429, 21611), 0),
         (json!("unauthorized_401"), (401, 20003), 0),
-        (
-            json!({ "refuse": { "code": 21610, "status": 400 } }),
-            (400, 21610),
-            0,
-        ),
+        (json!({ "refuse": { "code": 21610, "status": 400 } }), (400, 21610), 0),
     ] {
         let emulator = Emulator::start(Pace::ByHand).await;
         emulator.arm(json!([{ "fault": fault }])).await;
@@ -77,20 +49,9 @@ async fn a_dropped_connection_is_no_answer() {
         let emulator = Emulator::start(Pace::ByHand).await;
         emulator.arm(json!([{ "fault": fault }])).await;
         let error = emulator.try_send(RECIPIENT).await.expect_err("no answer");
-        assert!(
-            !error.is_timeout() && !error.is_connect() && error.status().is_none(),
-            "{fault}: {error:?}"
-        );
+        assert!(!error.is_timeout() && !error.is_connect() && error.status().is_none(), "{fault}: {error:?}");
         assert_eq!(emulator.ledger().await.len(), accepted, "{fault}");
-        assert_eq!(
-            emulator
-                .try_send(RECIPIENT)
-                .await
-                .expect("an answer")
-                .status(),
-            201,
-            "it goes on after {fault}"
-        );
+        assert_eq!(emulator.try_send(RECIPIENT).await.expect("an answer").status(), 201, "it goes on after {fault}");
     }
 }
 
@@ -110,15 +71,11 @@ async fn give_up_once(emulator: &Emulator, reached: impl AsyncFn() -> bool) {
 #[tokio::test]
 async fn a_hanging_request_is_accepted_and_does_not_hinder_the_stop() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    emulator
-        .arm(json!([{ "fault": "accept_then_hang", "times": 2 }]))
-        .await;
+    emulator.arm(json!([{ "fault": "accept_then_hang", "times": 2 }])).await;
     give_up_once(&emulator, async || emulator.ledger().await.len() == 1).await;
 
     let client = emulator.client.clone();
-    let request = client
-        .post(emulator.account_url("/Messages.json"))
-        .basic_auth(ACCOUNT, Some(TOKEN));
+    let request = client.post(emulator.account_url("/Messages.json")).basic_auth(ACCOUNT, Some(TOKEN));
     let request = request.form(&[("To", RECIPIENT), ("From", OWN), ("Body", "Hello")]);
     let stopping = async {
         while emulator.ledger().await.len() < 2 {
@@ -133,9 +90,7 @@ async fn a_hanging_request_is_accepted_and_does_not_hinder_the_stop() {
 #[tokio::test]
 async fn a_late_acceptance_happens_though_the_caller_has_gone() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    emulator
-        .arm(json!([{ "fault": { "accept_late": { "ms": 1000 } } }]))
-        .await;
+    emulator.arm(json!([{ "fault": { "accept_late": { "ms": 1000 } } }])).await;
     give_up_once(&emulator, async || emulator.armed().await == json!([])).await;
     assert_eq!(emulator.ledger().await.len(), 0);
     let accepted = async {
@@ -143,31 +98,18 @@ async fn a_late_acceptance_happens_though_the_caller_has_gone() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, accepted)
-        .await
-        .expect("it is accepted at last");
+    tokio::time::timeout(PATIENCE, accepted).await.expect("it is accepted at last");
 }
 
 #[tokio::test]
 async fn a_slow_answer_comes_after_the_acceptance() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    emulator
-        .arm(json!([{ "fault": { "slow": { "ms": 60_000 } } }]))
-        .await;
+    emulator.arm(json!([{ "fault": { "slow": { "ms": 60_000 } } }])).await;
     give_up_once(&emulator, async || emulator.ledger().await.len() == 1).await;
 
-    emulator
-        .arm(json!([{ "fault": { "slow": { "ms": 100 } } }]))
-        .await;
+    emulator.arm(json!([{ "fault": { "slow": { "ms": 100 } } }])).await;
     let started = Instant::now();
-    assert_eq!(
-        emulator
-            .try_send(RECIPIENT)
-            .await
-            .expect("an answer")
-            .status(),
-        201
-    );
+    assert_eq!(emulator.try_send(RECIPIENT).await.expect("an answer").status(), 201);
     assert!(started.elapsed() >= Duration::from_millis(100));
 }
 
@@ -187,38 +129,20 @@ async fn a_redirect_leads_back_and_accepts_nothing() {
     emulator.arm(json!([{ "fault": "redirect_307" }])).await;
     let answer = emulator.try_send(RECIPIENT).await.expect("an answer");
     assert_eq!(answer.status(), 307);
-    assert!(
-        answer.headers()["location"]
-            .to_str()
-            .is_ok_and(|location| location.ends_with("/Messages.json"))
-    );
+    assert!(answer.headers()["location"].to_str().is_ok_and(|location| location.ends_with("/Messages.json")));
     assert_eq!(emulator.ledger().await.len(), 0);
 }
 
 #[tokio::test]
 async fn look_ups_can_fail_too() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    let sid = emulator.send(RECIPIENT, None).await["sid"]
-        .as_str()
-        .expect("a SID")
-        .to_owned();
-    emulator.arm(json!([{ "fault": "unauthorized_401", "on": "list" }, { "fault": "error_500_without", "on": "fetch" }])).await;
-    assert_eq!(
-        emulator
-            .try_send(RECIPIENT)
-            .await
-            .expect("an answer")
-            .status(),
-        201
-    );
-    assert_eq!(
-        code(emulator.get("/Messages.json").await).await,
-        (401, 20003)
-    );
-    assert_eq!(
-        code(emulator.get(&format!("/Messages/{sid}.json")).await).await,
-        (500, 20500)
-    );
+    let sid = emulator.send(RECIPIENT, None).await["sid"].as_str().expect("a SID").to_owned();
+    emulator
+        .arm(json!([{ "fault": "unauthorized_401", "on": "list" }, { "fault": "error_500_without", "on": "fetch" }]))
+        .await;
+    assert_eq!(emulator.try_send(RECIPIENT).await.expect("an answer").status(), 201);
+    assert_eq!(code(emulator.get("/Messages.json").await).await, (401, 20003));
+    assert_eq!(code(emulator.get(&format!("/Messages/{sid}.json")).await).await, (500, 20500));
     assert_eq!(emulator.get("/Messages.json").await.status(), 200);
     assert_eq!(emulator.message(&sid).await["sid"], sid);
 }
@@ -226,37 +150,21 @@ async fn look_ups_can_fail_too() {
 #[tokio::test]
 async fn a_lagging_list_shows_a_message_later() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    emulator
-        .arm(json!([{ "fault": { "list_lag": { "ms": 1000 } } }]))
-        .await;
+    emulator.arm(json!([{ "fault": { "list_lag": { "ms": 1000 } } }])).await;
     let sid = emulator.send(RECIPIENT, None).await["sid"].clone();
     let prompt = emulator.send(RECIPIENT, None).await["sid"].clone();
     let list = emulator.get_json("/Messages.json").await;
     assert_eq!(
-        list["messages"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|message| &message["sid"])
-            .collect::<Vec<_>>(),
+        list["messages"].as_array().expect("a list").iter().map(|message| &message["sid"]).collect::<Vec<_>>(),
         [&prompt]
     );
-    assert_eq!(
-        emulator.message(sid.as_str().expect("a SID")).await["sid"],
-        sid
-    );
+    assert_eq!(emulator.message(sid.as_str().expect("a SID")).await["sid"], sid);
     let listed = async {
-        while emulator.get_json("/Messages.json").await["messages"]
-            .as_array()
-            .map(Vec::len)
-            != Some(2)
-        {
+        while emulator.get_json("/Messages.json").await["messages"].as_array().map(Vec::len) != Some(2) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, listed)
-        .await
-        .expect("it is listed at last");
+    tokio::time::timeout(PATIENCE, listed).await.expect("it is listed at last");
 }
 
 #[tokio::test]
@@ -273,18 +181,13 @@ async fn a_lost_callback_never_comes() {
 async fn a_repeated_callback_is_the_same_each_time() {
     let emulator = Emulator::start(Pace::Immediate).await;
     let mut receiver = Receiver::start().await;
-    emulator
-        .arm(json!([{ "fault": { "callback_repeated": { "n": 3 } } }]))
-        .await;
+    emulator.arm(json!([{ "fault": { "callback_repeated": { "n": 3 } } }])).await;
     emulator.send(RECIPIENT, Some(&receiver.url("/"))).await;
     let first = receiver.next().await;
     for _ in 0..2 {
         let again = receiver.next().await;
         assert_eq!(again.params, first.params);
-        assert_eq!(
-            again.header("i-twilio-idempotency-token"),
-            first.header("i-twilio-idempotency-token")
-        );
+        assert_eq!(again.header("i-twilio-idempotency-token"), first.header("i-twilio-idempotency-token"));
     }
     assert_eq!(receiver.statuses(1).await, ["delivered"]);
     receiver.expect_nothing().await;
@@ -294,9 +197,7 @@ async fn a_repeated_callback_is_the_same_each_time() {
 async fn reordered_callbacks_come_last_first() {
     let emulator = Emulator::start(Pace::Immediate).await;
     let mut receiver = Receiver::start().await;
-    emulator
-        .arm(json!([{ "fault": "callbacks_reordered" }]))
-        .await;
+    emulator.arm(json!([{ "fault": "callbacks_reordered" }])).await;
     emulator.send(RECIPIENT, Some(&receiver.url("/"))).await;
     assert_eq!(receiver.statuses(2).await, ["delivered", "sent"]);
     receiver.expect_nothing().await;
@@ -308,15 +209,10 @@ async fn reordered_callbacks_come_last_first() {
 async fn a_callback_can_come_before_the_answer() {
     let emulator = Emulator::start(Pace::ByHand).await;
     let mut receiver = Receiver::start().await;
-    emulator
-        .arm(json!([{ "fault": "callback_before_answer" }]))
-        .await;
+    emulator.arm(json!([{ "fault": "callback_before_answer" }])).await;
     let answer = emulator.send(RECIPIENT, Some(&receiver.url("/"))).await;
     // By hand nothing else would have reported it, and the answer is here already.
-    let arrived = receiver
-        .arrivals
-        .try_recv()
-        .expect("it came before the answer");
+    let arrived = receiver.arrivals.try_recv().expect("it came before the answer");
     assert_eq!(arrived.status(), "sent");
     assert_eq!(arrived.param("MessageSid"), answer["sid"].as_str());
     assert_eq!(answer["status"], "queued");
@@ -326,9 +222,7 @@ async fn a_callback_can_come_before_the_answer() {
 async fn a_delayed_callback_comes_late() {
     let emulator = Emulator::start(Pace::Immediate).await;
     let mut receiver = Receiver::start().await;
-    emulator
-        .arm(json!([{ "fault": { "callback_delayed": { "ms": 250 } } }]))
-        .await;
+    emulator.arm(json!([{ "fault": { "callback_delayed": { "ms": 250 } } }])).await;
     let started = Instant::now();
     emulator.send(RECIPIENT, Some(&receiver.url("/"))).await;
     assert_eq!(receiver.next().await.status(), "sent");
@@ -344,18 +238,10 @@ async fn faults_are_shown_and_cleared() {
     ]);
     emulator.arm(armed.clone()).await;
     assert_eq!(emulator.armed().await, armed);
-    let cleared = emulator
-        .client
-        .delete(emulator.url("/sandbox/faults"))
-        .send()
-        .await
-        .expect("an answer");
+    let cleared = emulator.client.delete(emulator.url("/sandbox/faults")).send().await.expect("an answer");
     assert_eq!(cleared.status(), 204);
     assert_eq!(emulator.armed().await, json!([]));
-    assert_eq!(
-        emulator.try_send(OTHER).await.expect("an answer").status(),
-        201
-    );
+    assert_eq!(emulator.try_send(OTHER).await.expect("an answer").status(), 201);
 }
 
 #[tokio::test]
@@ -364,46 +250,19 @@ async fn a_wrong_fault_is_refused_by_name() {
     for (faults, named) in [
         (json!([{ "fault": "accept_then_drop", "tims": 2 }]), "tims"),
         (json!([{ "fault": "accept_then_dorp" }]), "accept_then_dorp"),
-        (
-            json!([{ "fault": { "slow": { "ms": 1, "seconds": 2 } } }]),
-            "seconds",
-        ),
+        (json!([{ "fault": { "slow": { "ms": 1, "seconds": 2 } } }]), "seconds"),
         (json!([{ "fault": { "slow": {} } }]), "ms"),
         (json!([{ "times": 2 }]), "fault"),
-        (
-            json!([{ "fault": "accept_then_drop", "times": 0 }]),
-            "times",
-        ),
-        (
-            json!([{ "fault": { "refuse": { "code": 1, "status": 200 } } }]),
-            "status",
-        ),
-        (
-            json!([{ "fault": { "callback_repeated": { "n": 1 } } }]),
-            "n",
-        ),
+        (json!([{ "fault": "accept_then_drop", "times": 0 }]), "times"),
+        (json!([{ "fault": { "refuse": { "code": 1, "status": 200 } } }]), "status"),
+        (json!([{ "fault": { "callback_repeated": { "n": 1 } } }]), "n"),
         // One wrong fault keeps out the right ones beside it.
-        (
-            json!([{ "fault": "garbage_2xx" }, { "fault": "garbage_2xx", "on": "delete" }]),
-            "delete",
-        ),
+        (json!([{ "fault": "garbage_2xx" }, { "fault": "garbage_2xx", "on": "delete" }]), "delete"),
     ] {
         let answer = emulator.control("/sandbox/faults", faults).await;
         assert_eq!(answer.status(), 400, "{named}");
         let body: Value = answer.json().await.expect("JSON");
-        assert!(
-            body["error"]
-                .as_str()
-                .is_some_and(|error| error.contains(&format!("`{named}`"))),
-            "{named}: {body}"
-        );
+        assert!(body["error"].as_str().is_some_and(|error| error.contains(&format!("`{named}`"))), "{named}: {body}");
     }
-    assert_eq!(
-        emulator
-            .try_send(RECIPIENT)
-            .await
-            .expect("an answer")
-            .status(),
-        201
-    );
+    assert_eq!(emulator.try_send(RECIPIENT).await.expect("an answer").status(), 201);
 }

@@ -16,26 +16,14 @@ async fn a_created_message_has_twilios_shape() {
     assert_eq!(answer.status(), 201);
     let headers = answer.headers().clone();
     assert_eq!(headers["content-type"], "application/json");
-    assert!(
-        headers["twilio-request-id"]
-            .to_str()
-            .is_ok_and(|id| id.starts_with("RQ") && id.len() == 34)
-    );
+    assert!(headers["twilio-request-id"].to_str().is_ok_and(|id| id.starts_with("RQ") && id.len() == 34));
     assert_eq!(headers["twilio-concurrent-requests"], "1");
-    assert!(
-        headers["twilio-request-duration"]
-            .to_str()
-            .is_ok_and(|seconds| seconds.parse::<f64>().is_ok())
-    );
+    assert!(headers["twilio-request-duration"].to_str().is_ok_and(|seconds| seconds.parse::<f64>().is_ok()));
     assert!(!headers.contains_key("x-twilio-error-code"));
 
     let message: Value = answer.json().await.expect("JSON");
     let sid = message["sid"].as_str().expect("a SID");
-    assert!(
-        sid.len() == 34
-            && sid.starts_with("SM")
-            && sid[2..].bytes().all(|digit| digit.is_ascii_hexdigit())
-    );
+    assert!(sid.len() == 34 && sid.starts_with("SM") && sid[2..].bytes().all(|digit| digit.is_ascii_hexdigit()));
     for (field, expected) in [
         ("account_sid", json!(ACCOUNT)),
         ("api_version", json!("2010-04-01")),
@@ -51,36 +39,21 @@ async fn a_created_message_has_twilios_shape() {
         ("price", json!(null)),
         ("status", json!("queued")),
         ("to", json!(RECIPIENT)),
-        (
-            "uri",
-            json!(format!(
-                "/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}.json"
-            )),
-        ),
+        ("uri", json!(format!("/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}.json"))),
     ] {
         assert_eq!(message[field], expected, "{field}");
     }
     let created = message["date_created"].as_str().expect("a date");
-    assert!(
-        created.ends_with(" +0000") && OffsetDateTime::parse(created, &Rfc2822).is_ok(),
-        "{created}"
-    );
+    assert!(created.ends_with(" +0000") && OffsetDateTime::parse(created, &Rfc2822).is_ok(), "{created}");
     assert_eq!(emulator.message(sid).await, message);
 }
 
 #[tokio::test]
 async fn long_texts_are_counted_in_segments() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    for (body, segments) in [
-        ("a".repeat(161), "2"),
-        ("я".repeat(71), "2"),
-        ("a".repeat(1600), "11"),
-    ] {
+    for (body, segments) in [("a".repeat(161), "2"), ("я".repeat(71), "2"), ("a".repeat(1600), "11")] {
         let form = [("To", RECIPIENT), ("From", OWN), ("Body", &body)];
-        let answer = emulator
-            .post("/Messages.json", &form)
-            .await
-            .expect("an answer");
+        let answer = emulator.post("/Messages.json", &form).await.expect("an answer");
         let message: Value = answer.json().await.expect("JSON");
         assert_eq!(message["num_segments"], segments);
     }
@@ -120,16 +93,9 @@ async fn every_objection_has_its_code() {
         ("To", "+15005550004", (400, 21610)),
         ("To", "+15005550009", (400, 21614)),
     ] {
-        let mut form = valid
-            .iter()
-            .copied()
-            .filter(|(key, _)| *key != name)
-            .collect::<Vec<_>>();
+        let mut form = valid.iter().copied().filter(|(key, _)| *key != name).collect::<Vec<_>>();
         form.push((name, value));
-        let answer = emulator
-            .post("/Messages.json", &form)
-            .await
-            .expect("an answer");
+        let answer = emulator.post("/Messages.json", &form).await.expect("an answer");
         assert_eq!(code(answer).await, expected, "{name}={value}");
     }
     assert!(emulator.ledger().await.is_empty());
@@ -149,10 +115,7 @@ async fn the_limits_themselves_are_allowed() {
         let mut form = vec![("To", RECIPIENT), ("From", OWN), ("Body", "Hello")];
         form.retain(|(key, _)| *key != name);
         form.push((name, value));
-        let answer = emulator
-            .post("/Messages.json", &form)
-            .await
-            .expect("an answer");
+        let answer = emulator.post("/Messages.json", &form).await.expect("an answer");
         assert_eq!(answer.status(), 201, "{name}={value}");
     }
 }
@@ -160,14 +123,8 @@ async fn the_limits_themselves_are_allowed() {
 #[tokio::test]
 async fn only_forms_are_read() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    let request = emulator
-        .client
-        .post(emulator.account_url("/Messages.json"))
-        .basic_auth(ACCOUNT, Some(TOKEN));
-    let answer = request
-        .json(&json!({ "To": RECIPIENT, "From": OWN, "Body": "Hello" }))
-        .send()
-        .await;
+    let request = emulator.client.post(emulator.account_url("/Messages.json")).basic_auth(ACCOUNT, Some(TOKEN));
+    let answer = request.json(&json!({ "To": RECIPIENT, "From": OWN, "Body": "Hello" })).send().await;
     assert_eq!(code(answer.expect("an answer")).await, (400, 21604));
 }
 
@@ -175,36 +132,16 @@ async fn only_forms_are_read() {
 async fn only_the_accounts_own_credentials_are_admitted() {
     let emulator = Emulator::start(Pace::ByHand).await;
     let url = emulator.account_url("/Messages.json");
-    for (user, password) in [
-        (ACCOUNT, "wrong"),
-        ("AC00000000000000000000000000000002", TOKEN),
-        (ACCOUNT, ""),
-        ("", ""),
-    ] {
-        let answer = emulator
-            .client
-            .get(&url)
-            .basic_auth(user, Some(password))
-            .send()
-            .await
-            .expect("an answer");
-        assert_eq!(
-            answer.headers()["www-authenticate"],
-            "Basic realm=\"Twilio API\""
-        );
+    for (user, password) in [(ACCOUNT, "wrong"), ("AC00000000000000000000000000000002", TOKEN), (ACCOUNT, ""), ("", "")]
+    {
+        let answer = emulator.client.get(&url).basic_auth(user, Some(password)).send().await.expect("an answer");
+        assert_eq!(answer.headers()["www-authenticate"], "Basic realm=\"Twilio API\"");
         assert_eq!(code(answer).await, (401, 20003), "{user}:{password}");
     }
     let answer = emulator.client.get(&url).send().await.expect("an answer");
     assert_eq!(code(answer).await, (401, 20003));
-    let other =
-        emulator.url("/2010-04-01/Accounts/AC00000000000000000000000000000002/Messages.json");
-    let answer = emulator
-        .client
-        .get(other)
-        .basic_auth(ACCOUNT, Some(TOKEN))
-        .send()
-        .await
-        .expect("an answer");
+    let other = emulator.url("/2010-04-01/Accounts/AC00000000000000000000000000000002/Messages.json");
+    let answer = emulator.client.get(other).basic_auth(ACCOUNT, Some(TOKEN)).send().await.expect("an answer");
     assert_eq!(code(answer).await, (401, 20003));
 }
 
@@ -216,35 +153,17 @@ async fn credentials_are_asked_for_at_each_use() {
         let credentials = source.lock().expect("the lock").clone();
         Box::pin(async move { credentials })
     });
-    let emulator = Emulator::with(Options {
-        credentials: CredentialSource::Dynamic(lookup),
-        ..options(Pace::ByHand)
-    })
-    .await;
-    assert_eq!(
-        code(emulator.try_send(RECIPIENT).await.expect("an answer")).await,
-        (401, 20003)
-    );
+    let emulator =
+        Emulator::with(Options { credentials: CredentialSource::Dynamic(lookup), ..options(Pace::ByHand) }).await;
+    assert_eq!(code(emulator.try_send(RECIPIENT).await.expect("an answer")).await, (401, 20003));
     *current.lock().expect("the lock") = Some(credentials());
-    assert_eq!(
-        emulator
-            .try_send(RECIPIENT)
-            .await
-            .expect("an answer")
-            .status(),
-        201
-    );
+    assert_eq!(emulator.try_send(RECIPIENT).await.expect("an answer").status(), 201);
 }
 
 #[tokio::test]
 async fn what_does_not_exist_is_not_found() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    for path in [
-        "/Messages/SM00000000000000000000000000000000.json",
-        "/Calls.json",
-        "/Messages",
-        "/Nothing.json",
-    ] {
+    for path in ["/Messages/SM00000000000000000000000000000000.json", "/Calls.json", "/Messages", "/Nothing.json"] {
         assert_eq!(code(emulator.get(path).await).await, (404, 20404), "{path}");
     }
 }
@@ -252,45 +171,24 @@ async fn what_does_not_exist_is_not_found() {
 #[tokio::test]
 async fn a_message_can_be_redacted_and_deleted() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    let sid = emulator.send(RECIPIENT, None).await["sid"]
-        .as_str()
-        .expect("a SID")
-        .to_owned();
+    let sid = emulator.send(RECIPIENT, None).await["sid"].as_str().expect("a SID").to_owned();
     let path = format!("/Messages/{sid}.json");
 
-    let answer = emulator
-        .post(&path, &[("Body", "another text")])
-        .await
-        .expect("an answer");
+    let answer = emulator.post(&path, &[("Body", "another text")]).await.expect("an answer");
     assert_eq!(code(answer).await, (400, 20001));
-    let answer = emulator
-        .post(&path, &[("Status", "canceled")])
-        .await
-        .expect("an answer");
+    let answer = emulator.post(&path, &[("Status", "canceled")]).await.expect("an answer");
     assert_eq!(code(answer).await, (400, 30409));
-    let answer = emulator
-        .post(&path, &[("Body", "")])
-        .await
-        .expect("an answer");
+    let answer = emulator.post(&path, &[("Body", "")]).await.expect("an answer");
     assert_eq!(answer.status(), 200);
     assert_eq!(emulator.message(&sid).await["body"], "");
 
-    let delete = || {
-        emulator
-            .client
-            .delete(emulator.account_url(&path))
-            .basic_auth(ACCOUNT, Some(TOKEN))
-            .send()
-    };
+    let delete = || emulator.client.delete(emulator.account_url(&path)).basic_auth(ACCOUNT, Some(TOKEN)).send();
     let answer = delete().await.expect("an answer");
     assert_eq!(answer.status(), 204);
     assert!(answer.headers().contains_key("twilio-request-id"));
     assert_eq!(code(delete().await.expect("an answer")).await, (404, 20404));
     assert_eq!(code(emulator.get(&path).await).await, (404, 20404));
-    assert_eq!(
-        emulator.get_json("/Messages.json").await["messages"],
-        json!([])
-    );
+    assert_eq!(emulator.get_json("/Messages.json").await["messages"], json!([]));
     // It was accepted all the same.
     assert_eq!(emulator.ledger().await[0]["body"], "Hello");
 }
@@ -298,24 +196,12 @@ async fn a_message_can_be_redacted_and_deleted() {
 #[tokio::test]
 async fn a_messaging_service_picks_its_sender_later() {
     let emulator = Emulator::start(Pace::Immediate).await;
-    let form = [
-        ("To", RECIPIENT),
-        ("MessagingServiceSid", SERVICE),
-        ("Body", "Hello"),
-    ];
-    let message: Value = emulator
-        .post("/Messages.json", &form)
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
+    let form = [("To", RECIPIENT), ("MessagingServiceSid", SERVICE), ("Body", "Hello")];
+    let message: Value = emulator.post("/Messages.json", &form).await.expect("an answer").json().await.expect("JSON");
     assert_eq!(message["status"], "accepted");
     assert_eq!(message["from"], json!(null));
     assert_eq!(message["num_segments"], "0");
-    let delivered = emulator
-        .until(message["sid"].as_str().expect("a SID"), "delivered")
-        .await;
+    let delivered = emulator.until(message["sid"].as_str().expect("a SID"), "delivered").await;
     assert_eq!(delivered["from"], OWN);
     assert_eq!(delivered["num_segments"], "1");
 }
@@ -332,35 +218,18 @@ async fn a_scheduled_message_waits_and_can_be_canceled() {
             ("SendAt", send_at),
         ]
     };
-    let answer = emulator
-        .post("/Messages.json", &form("2001-01-01T00:00:00Z"))
-        .await
-        .expect("an answer");
+    let answer = emulator.post("/Messages.json", &form("2001-01-01T00:00:00Z")).await.expect("an answer");
     assert_eq!(code(answer).await, (400, 35114));
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the sandbox has a clock of its own, which is the system's"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the sandbox has a clock of its own, which is the system's")]
     let tomorrow = OffsetDateTime::now_utc() + time::Duration::DAY;
-    let tomorrow = tomorrow
-        .format(&time::format_description::well_known::Rfc3339)
-        .expect("a date");
+    let tomorrow = tomorrow.format(&time::format_description::well_known::Rfc3339).expect("a date");
     let mut valid = form("").to_vec();
     valid[4].1 = &tomorrow;
-    let message: Value = emulator
-        .post("/Messages.json", &valid)
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
+    let message: Value = emulator.post("/Messages.json", &valid).await.expect("an answer").json().await.expect("JSON");
     assert_eq!(message["status"], "scheduled");
     let path = format!("/Messages/{}.json", message["sid"].as_str().expect("a SID"));
-    let answer = emulator
-        .post(&path, &[("Status", "canceled")])
-        .await
-        .expect("an answer");
+    let answer = emulator.post(&path, &[("Status", "canceled")]).await.expect("an answer");
     assert_eq!(answer.status(), 200);
     let canceled: Value = answer.json().await.expect("JSON");
     assert_eq!(canceled["status"], "canceled");
@@ -370,90 +239,41 @@ async fn a_scheduled_message_waits_and_can_be_canceled() {
 #[tokio::test]
 async fn media_are_counted() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    let form = [
-        ("To", RECIPIENT),
-        ("From", OWN),
-        ("MediaUrl", "https://a.example/1"),
-        ("MediaUrl", "https://a.example/2"),
-    ];
-    let message: Value = emulator
-        .post("/Messages.json", &form)
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
+    let form =
+        [("To", RECIPIENT), ("From", OWN), ("MediaUrl", "https://a.example/1"), ("MediaUrl", "https://a.example/2")];
+    let message: Value = emulator.post("/Messages.json", &form).await.expect("an answer").json().await.expect("JSON");
     assert_eq!(message["num_media"], "2");
-    assert!(
-        message["sid"]
-            .as_str()
-            .is_some_and(|sid| sid.starts_with("MM"))
-    );
+    assert!(message["sid"].as_str().is_some_and(|sid| sid.starts_with("MM")));
 }
 
 #[tokio::test]
 async fn the_account_and_its_numbers_can_be_read() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    let answer = emulator
-        .client
-        .get(emulator.account_url(".json"))
-        .basic_auth(ACCOUNT, Some(TOKEN))
-        .send()
-        .await;
+    let answer = emulator.client.get(emulator.account_url(".json")).basic_auth(ACCOUNT, Some(TOKEN)).send().await;
     let account = answer.expect("an answer").text().await.expect("a body");
     assert!(!account.contains(TOKEN));
     let account: Value = serde_json::from_str(&account).expect("JSON");
-    assert_eq!(
-        (&account["sid"], &account["status"]),
-        (&json!(ACCOUNT), &json!("active"))
-    );
+    assert_eq!((&account["sid"], &account["status"]), (&json!(ACCOUNT), &json!("active")));
 
     let list = emulator.get_json("/IncomingPhoneNumbers.json").await;
     let numbers = list["incoming_phone_numbers"].as_array().expect("a list");
-    assert_eq!(
-        numbers
-            .iter()
-            .map(|number| number["phone_number"].clone())
-            .collect::<Vec<_>>(),
-        [OWN, SECOND]
-    );
-    let list = emulator
-        .get_json(&format!(
-            "/IncomingPhoneNumbers.json?PhoneNumber=%2B{}",
-            &SECOND[1..]
-        ))
-        .await;
-    assert_eq!(
-        list["incoming_phone_numbers"].as_array().map(Vec::len),
-        Some(1)
-    );
+    assert_eq!(numbers.iter().map(|number| number["phone_number"].clone()).collect::<Vec<_>>(), [OWN, SECOND]);
+    let list = emulator.get_json(&format!("/IncomingPhoneNumbers.json?PhoneNumber=%2B{}", &SECOND[1..])).await;
+    assert_eq!(list["incoming_phone_numbers"].as_array().map(Vec::len), Some(1));
     let number = &list["incoming_phone_numbers"][0];
     assert_eq!(number["capabilities"]["sms"], true);
     let sid = number["sid"].as_str().expect("a SID");
     assert!(sid.starts_with("PN") && sid.len() == 34);
-    assert_eq!(
-        emulator
-            .get_json(&format!("/IncomingPhoneNumbers/{sid}.json"))
-            .await,
-        *number
-    );
-    let list = emulator
-        .get_json("/IncomingPhoneNumbers.json?PhoneNumber=%2B14155550000")
-        .await;
+    assert_eq!(emulator.get_json(&format!("/IncomingPhoneNumbers/{sid}.json")).await, *number);
+    let list = emulator.get_json("/IncomingPhoneNumbers.json?PhoneNumber=%2B14155550000").await;
     assert_eq!(list["incoming_phone_numbers"], json!([]));
 }
 
 #[tokio::test]
 async fn it_listens_on_loopback_only() {
     let listen = "0.0.0.0:0".parse().expect("an address");
-    let refused = sandbox::start(
-        Options {
-            listen,
-            ..options(Pace::ByHand)
-        },
-        &TaskTracker::new(),
-        CancellationToken::new(),
-    )
-    .await;
+    let refused =
+        sandbox::start(Options { listen, ..options(Pace::ByHand) }, &TaskTracker::new(), CancellationToken::new())
+            .await;
     assert!(matches!(refused, Err(sandbox::Error::NotLoopback(_))));
 }

@@ -86,15 +86,8 @@ impl Emulator {
 
     async fn with(options: Options) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let sandbox = sandbox::start(options, &tasks, stop.clone())
-            .await
-            .expect("the sandbox starts");
-        Self {
-            sandbox,
-            client: client(),
-            tasks,
-            stop,
-        }
+        let sandbox = sandbox::start(options, &tasks, stop.clone()).await.expect("the sandbox starts");
+        Self { sandbox, client: client(), tasks, stop }
     }
 
     /// Ends it as the server would, and waits until nothing of it runs.
@@ -102,9 +95,7 @@ impl Emulator {
         drop(self.client);
         self.stop.cancel();
         self.tasks.close();
-        tokio::time::timeout(PATIENCE, self.tasks.wait())
-            .await
-            .expect("the sandbox stops");
+        tokio::time::timeout(PATIENCE, self.tasks.wait()).await.expect("the sandbox stops");
     }
 
     fn url(&self, path: &str) -> String {
@@ -116,12 +107,7 @@ impl Emulator {
     }
 
     async fn get(&self, path: &str) -> Response {
-        self.client
-            .get(self.account_url(path))
-            .basic_auth(ACCOUNT, Some(TOKEN))
-            .send()
-            .await
-            .expect("an answer")
+        self.client.get(self.account_url(path)).basic_auth(ACCOUNT, Some(TOKEN)).send().await.expect("an answer")
     }
 
     async fn get_json(&self, path: &str) -> Value {
@@ -131,21 +117,12 @@ impl Emulator {
     }
 
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> reqwest::Result<Response> {
-        self.client
-            .post(self.account_url(path))
-            .basic_auth(ACCOUNT, Some(TOKEN))
-            .form(form)
-            .send()
-            .await
+        self.client.post(self.account_url(path)).basic_auth(ACCOUNT, Some(TOKEN)).form(form).send().await
     }
 
     /// Tries to create a message with a body, from the account's own number.
     async fn try_send(&self, to: &str) -> reqwest::Result<Response> {
-        self.post(
-            "/Messages.json",
-            &[("To", to), ("From", OWN), ("Body", "Hello")],
-        )
-        .await
+        self.post("/Messages.json", &[("To", to), ("From", OWN), ("Body", "Hello")]).await
     }
 
     /// A message that was accepted.
@@ -162,12 +139,7 @@ impl Emulator {
     }
 
     async fn control(&self, path: &str, body: Value) -> Response {
-        self.client
-            .post(self.url(path))
-            .json(&body)
-            .send()
-            .await
-            .expect("an answer")
+        self.client.post(self.url(path)).json(&body).send().await.expect("an answer")
     }
 
     async fn arm(&self, faults: Value) {
@@ -175,31 +147,19 @@ impl Emulator {
     }
 
     async fn armed(&self) -> Value {
-        let answer = self
-            .client
-            .get(self.url("/sandbox/faults"))
-            .send()
-            .await
-            .expect("an answer");
+        let answer = self.client.get(self.url("/sandbox/faults")).send().await.expect("an answer");
         answer.json().await.expect("JSON")
     }
 
     async fn drive(&self, sid: &str, body: Value) -> Value {
-        let answer = self
-            .control(&format!("/sandbox/messages/{sid}/status"), body)
-            .await;
+        let answer = self.control(&format!("/sandbox/messages/{sid}/status"), body).await;
         assert_eq!(answer.status(), 200);
         answer.json().await.expect("JSON")
     }
 
     /// What was really accepted.
     async fn ledger(&self) -> Vec<Value> {
-        let answer = self
-            .client
-            .get(self.url("/sandbox/ledger"))
-            .send()
-            .await
-            .expect("an answer");
+        let answer = self.client.get(self.url("/sandbox/ledger")).send().await.expect("an answer");
         let ledger: Value = answer.json().await.expect("JSON");
         ledger["messages"].as_array().expect("a list").clone()
     }
@@ -215,9 +175,7 @@ impl Emulator {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, reached)
-            .await
-            .unwrap_or_else(|_| panic!("{sid} never became {status}"))
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{sid} never became {status}"))
     }
 }
 
@@ -230,17 +188,11 @@ struct Arrived {
 
 impl Arrived {
     fn param(&self, name: &str) -> Option<&str> {
-        self.params
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     fn status(&self) -> &str {
@@ -251,12 +203,7 @@ impl Arrived {
     fn is_signed_for(&self, origin: &str) -> bool {
         let url = format!("{origin}{}", self.uri);
         let signature = self.header(SIGNATURE_HEADER);
-        let request = Signed {
-            url: &url,
-            signature,
-            settings: None,
-            body: Body::Form(&self.params),
-        };
+        let request = Signed { url: &url, signature, settings: None, body: Body::Form(&self.params) };
         verify(&request, &[&SecretString::from(TOKEN)], &[]).is_some()
     }
 }
@@ -281,23 +228,12 @@ impl Receiver {
         let address = listener.local_addr().expect("an address");
         let (sender, arrivals) = mpsc::unbounded_channel();
         let answers = Arc::new(Mutex::new(VecDeque::new()));
-        let app = Router::new().fallback(receive).with_state(Receiving {
-            arrivals: sender,
-            answers: Arc::clone(&answers),
-        });
+        let app =
+            Router::new().fallback(receive).with_state(Receiving { arrivals: sender, answers: Arc::clone(&answers) });
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        TaskTracker::new().spawn(async move {
-            axum::serve(listener, app)
-                .with_graceful_shutdown(stopped)
-                .await
-        });
-        Self {
-            address,
-            arrivals,
-            answers,
-            _stop: stop.drop_guard(),
-        }
+        TaskTracker::new().spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stopped).await });
+        Self { address, arrivals, answers, _stop: stop.drop_guard() }
     }
 
     fn url(&self, path: &str) -> String {
@@ -309,17 +245,12 @@ impl Receiver {
     }
 
     fn answer_next_with(&self, statuses: &[u16]) {
-        let statuses = statuses
-            .iter()
-            .map(|status| StatusCode::from_u16(*status).expect("a status"));
+        let statuses = statuses.iter().map(|status| StatusCode::from_u16(*status).expect("a status"));
         self.answers.lock().expect("the lock").extend(statuses);
     }
 
     async fn next(&mut self) -> Arrived {
-        tokio::time::timeout(PATIENCE, self.arrivals.recv())
-            .await
-            .expect("a callback in time")
-            .expect("a listener")
+        tokio::time::timeout(PATIENCE, self.arrivals.recv()).await.expect("a callback in time").expect("a listener")
     }
 
     async fn statuses(&mut self, count: usize) -> Vec<String> {
@@ -344,38 +275,19 @@ async fn receive(
     body: Bytes,
 ) -> StatusCode {
     let params = form_urlencoded::parse(&body).into_owned().collect();
-    let _ = receiving.arrivals.send(Arrived {
-        uri,
-        headers,
-        params,
-    });
-    receiving
-        .answers
-        .lock()
-        .expect("the lock")
-        .pop_front()
-        .unwrap_or(StatusCode::NO_CONTENT)
+    let _ = receiving.arrivals.send(Arrived { uri, headers, params });
+    receiving.answers.lock().expect("the lock").pop_front().unwrap_or(StatusCode::NO_CONTENT)
 }
 
 /// A code by the name of what was asked, for tables in tests.
 async fn code(answer: Response) -> (u16, u64) {
     let status = answer.status().as_u16();
-    let header = answer
-        .headers()
-        .get("X-Twilio-Error-Code")
-        .map(|value| value.to_str().expect("ASCII").to_owned());
+    let header = answer.headers().get("X-Twilio-Error-Code").map(|value| value.to_str().expect("ASCII").to_owned());
     let body: HashMap<String, Value> = answer.json().await.expect("an error body");
     let code = body["code"].as_u64().expect("a code");
     assert_eq!(body["status"], status);
-    assert_eq!(
-        body["more_info"],
-        format!("https://www.twilio.com/docs/errors/{code}")
-    );
-    assert!(
-        body["message"]
-            .as_str()
-            .is_some_and(|message| !message.is_empty())
-    );
+    assert_eq!(body["more_info"], format!("https://www.twilio.com/docs/errors/{code}"));
+    assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()));
     assert_eq!(header, Some(code.to_string()));
     (status, code)
 }

@@ -43,13 +43,7 @@ fn request() -> Request {
     }
 }
 
-fn event(
-    seconds: i64,
-    happening: Happening,
-    title: &str,
-    actor: Option<&str>,
-    text: &str,
-) -> Event {
+fn event(seconds: i64, happening: Happening, title: &str, actor: Option<&str>, text: &str) -> Event {
     Event {
         at: NOW - Duration::minutes(4) + Duration::seconds(seconds),
         happening,
@@ -137,10 +131,7 @@ impl OperationPage {
         let approval = Approval {
             digest: DIGEST.to_owned(),
             asks_about_duplicate: true,
-            warning: Some(
-                "90 segments wait before it. At 1 a second it leaves in about 2 minutes."
-                    .to_owned(),
-            ),
+            warning: Some("90 segments wait before it. At 1 a second it leaves in about 2 minutes.".to_owned()),
         };
         Self {
             notices: vec![notice],
@@ -162,10 +153,7 @@ impl OperationPage {
     fn pending_own() -> Self {
         Self {
             decision: Decision {
-                deadline: Some(Deadline {
-                    ends_at: NOW + Duration::minutes(9),
-                    ..deadline()
-                }),
+                deadline: Some(Deadline { ends_at: NOW + Duration::minutes(9), ..deadline() }),
                 approval: Right::Denied(
                     "It is your own request. Marek Nowak or Aisha Bello can approve it.".to_owned(),
                 ),
@@ -178,11 +166,7 @@ impl OperationPage {
     }
 
     fn pending_call() -> Self {
-        let approval = Approval {
-            digest: DIGEST.to_owned(),
-            asks_about_duplicate: false,
-            warning: None,
-        };
+        let approval = Approval { digest: DIGEST.to_owned(), asks_about_duplicate: false, warning: None };
         Self {
             decision: Decision {
                 deadline: Some(deadline()),
@@ -196,13 +180,7 @@ impl OperationPage {
 
     fn approved() -> Self {
         let mut page = Self::in_state(sms(HOSTILE), "approved");
-        page.events.push(event(
-            95,
-            Happening::Approved,
-            "Approved",
-            Some("Marek Nowak"),
-            "“Checked with the driver.”",
-        ));
+        page.events.push(event(95, Happening::Approved, "Approved", Some("Marek Nowak"), "“Checked with the driver.”"));
         page.events.push(event(
             100,
             Happening::NotSent,
@@ -214,38 +192,18 @@ impl OperationPage {
         page.decision.acts.push(Act::Cancel);
         page.notices = vec![
             Notice::Blocked { by: ID.to_owned() },
-            Notice::Delayed {
-                reason: "Twilio could not be reached.".to_owned(),
-                since: NOW - Duration::minutes(12),
-            },
-            Notice::SelfApproved {
-                by: "Marek Nowak".to_owned(),
-            },
+            Notice::Delayed { reason: "Twilio could not be reached.".to_owned(), since: NOW - Duration::minutes(12) },
+            Notice::SelfApproved { by: "Marek Nowak".to_owned() },
         ];
         page
     }
 
     fn sent(state: &str, provider_word: Option<&str>) -> Self {
-        let mut page = Self::in_state(
-            sms("Hi Tom, delivery HL-20377 was left with your neighbour at no. 12."),
-            state,
-        );
+        let mut page = Self::in_state(sms("Hi Tom, delivery HL-20377 was left with your neighbour at no. 12."), state);
         page.provider_word = provider_word.map(str::to_owned);
         page.events.extend([
-            event(
-                95,
-                Happening::Approved,
-                "Approved",
-                Some("Marek Nowak"),
-                "“Checked with the driver.”",
-            ),
-            event(
-                103,
-                Happening::SendingBegan,
-                "Sending began",
-                None,
-                "Attempt 1.",
-            ),
+            event(95, Happening::Approved, "Approved", Some("Marek Nowak"), "“Checked with the driver.”"),
+            event(103, Happening::SendingBegan, "Sending began", None, "Attempt 1."),
         ]);
         page.decisions = vec![Decided {
             at: NOW - Duration::minutes(2),
@@ -274,9 +232,7 @@ impl OperationPage {
     fn settled() -> Self {
         let mut page = Self::sent("accepted", Some("sent"));
         page.status.is_settled = true;
-        page.notices = vec![Notice::NotConfirmed {
-            accepted_at: NOW - Duration::hours(80),
-        }];
+        page.notices = vec![Notice::NotConfirmed { accepted_at: NOW - Duration::hours(80) }];
         page
     }
 
@@ -284,17 +240,12 @@ impl OperationPage {
         let mut page = Self::sent("accepted", Some("delivered"));
         page.status = status(Kind::Sms, "delivered");
         page.request.sid = Some(SID.to_owned());
-        let raw = json!({"MessageSid": SID, "MessageStatus": "delivered", "To": "+14155550132", "Note": "</pre><script>"});
+        let raw =
+            json!({"MessageSid": SID, "MessageStatus": "delivered", "To": "+14155550132", "Note": "</pre><script>"});
         page.events.push(Event {
             raw: Some(raw.clone()),
             correlation_id: Some("cb-77".to_owned()),
-            ..event(
-                110,
-                Happening::Delivered,
-                "Delivered",
-                Some("Twilio"),
-                "Twilio reports that the phone has it.",
-            )
+            ..event(110, Happening::Delivered, "Delivered", Some("Twilio"), "Twilio reports that the phone has it.")
         });
         page.reports = vec![Report {
             at: NOW - Duration::minutes(2),
@@ -322,10 +273,7 @@ impl OperationPage {
         let mut page = Self::sent("accepted", Some("undelivered"));
         page.status = status(Kind::Sms, "failed");
         page.frame = Frame::sample_held(Place::Operations);
-        page.notices = vec![Notice::Failed {
-            reason: "It was not delivered.".to_owned(),
-            error: Some(refused()),
-        }];
+        page.notices = vec![Notice::Failed { reason: "It was not delivered.".to_owned(), error: Some(refused()) }];
         page.reports = vec![Report {
             at: NOW,
             word: Some("undelivered".to_owned()),
@@ -340,18 +288,15 @@ impl OperationPage {
 
     fn unknown() -> Self {
         let mut page = Self::sent("unknown", None);
-        page.attempts[0].detail =
-            Some("Reset by the other side. No status line, no SID.".to_owned());
-        page.notices = vec![Notice::OutcomeUnknown {
-            why: "The connection broke after the request had left.".to_owned(),
-        }];
+        page.attempts[0].detail = Some("Reset by the other side. No status line, no SID.".to_owned());
+        page.notices =
+            vec![Notice::OutcomeUnknown { why: "The connection broke after the request had left.".to_owned() }];
         page.look_ups = vec![LookUp {
             at: NOW,
             conclusion: "Two candidates, so nothing is bound.".to_owned(),
             raw: Some(json!({"asked": {"From": "+15005550006"}, "found": [SID]})),
         }];
-        page.decision.resolution =
-            Right::Denied("Marek Nowak or Aisha Bello can settle it.".to_owned());
+        page.decision.resolution = Right::Denied("Marek Nowak or Aisha Bello can settle it.".to_owned());
         page
     }
 
@@ -370,35 +315,25 @@ impl OperationPage {
         page.decision.resolution = Right::Granted(Resolution {
             chosen: "sent".to_owned(),
             typed_sid: SID.to_owned(),
-            candidates: vec![
-                candidate(SID, "delivered"),
-                candidate("SM90aa7f1c52e9d44a0fb1c86e3d2a901d32", "sent"),
-            ],
+            candidates: vec![candidate(SID, "delivered"), candidate("SM90aa7f1c52e9d44a0fb1c86e3d2a901d32", "sent")],
         });
         page.decision.acts.push(Act::Acknowledge);
-        page.decision.errors = vec![FormError {
-            field: Some("reason"),
-            text: "Write how you know. The sentence is kept.".to_owned(),
-        }];
+        page.decision.errors =
+            vec![FormError { field: Some("reason"), text: "Write how you know. The sentence is kept.".to_owned() }];
         page
     }
 
     fn rejected() -> Self {
         let mut page = Self::in_state(sms("FINAL NOTICE pay now"), "rejected");
-        page.notices = vec![Notice::Rejected {
-            by: "Marek Nowak".to_owned(),
-            reason: "We do not threaten people.".to_owned(),
-        }];
+        page.notices =
+            vec![Notice::Rejected { by: "Marek Nowak".to_owned(), reason: "We do not threaten people.".to_owned() }];
         page
     }
 
     fn expired() -> Self {
         let mut page = Self::in_state(recording(), "expired");
         page.notices = vec![
-            Notice::ExpiredAfterApproval {
-                cause: "Sending was on hold.".to_owned(),
-                at: NOW,
-            },
+            Notice::ExpiredAfterApproval { cause: "Sending was on hold.".to_owned(), at: NOW },
             Notice::ExpiredUndecided { at: NOW },
             Notice::AudioNotFetched,
         ];
@@ -409,10 +344,7 @@ impl OperationPage {
 
     fn cancelled() -> Self {
         let mut page = Self::in_state(sms("Hi Omar, your slot moved."), "cancelled");
-        page.notices = vec![Notice::Cancelled {
-            by: "Dana Ruiz".to_owned(),
-            reason: None,
-        }];
+        page.notices = vec![Notice::Cancelled { by: "Dana Ruiz".to_owned(), reason: None }];
         page
     }
 }

@@ -20,32 +20,19 @@ pub(super) const HOSTILE: &str =
     "Hi <script>alert('1')</script> & \"Priya\",\n\n  your delivery  HL-20418\narrives today.";
 
 pub(super) fn sms(message: &str) -> Content {
-    Content::Sms {
-        message: message.to_owned(),
-        segments: 2,
-        encoding: "GSM-7".to_owned(),
-    }
+    Content::Sms { message: message.to_owned(), segments: 2, encoding: "GSM-7".to_owned() }
 }
 
 fn recording() -> Content {
-    Content::CallAudio {
-        url: "https://cdn.harbour.example/harbour-depot-closed.mp3".to_owned(),
-    }
+    Content::CallAudio { url: "https://cdn.harbour.example/harbour-depot-closed.mp3".to_owned() }
 }
 
 fn status(kind: Kind, state: &str) -> Status {
-    Status {
-        kind,
-        state: state.to_owned(),
-        is_settled: false,
-    }
+    Status { kind, state: state.to_owned(), is_settled: false }
 }
 
 fn recipient(number: &str) -> Recipient {
-    Recipient {
-        number: number.to_owned(),
-        is_masked: false,
-    }
+    Recipient { number: number.to_owned(), is_masked: false }
 }
 
 fn row(state: &str, number: &str, content: Content, minutes: i64) -> Row {
@@ -54,12 +41,7 @@ fn row(state: &str, number: &str, content: Content, minutes: i64) -> Row {
         status: status(content.kind(), state),
         recipient: recipient(number),
         content,
-        who: if minutes % 2 == 0 {
-            "Dana Ruiz"
-        } else {
-            "key billing-worker"
-        }
-        .to_owned(),
+        who: if minutes % 2 == 0 { "Dana Ruiz" } else { "key billing-worker" }.to_owned(),
         at: NOW - Duration::minutes(minutes),
         needs_person: ["pending_approval", "unknown", "needs_review"].contains(&state),
     }
@@ -83,12 +65,7 @@ impl OperationsPage {
                 waiting: vec![
                     row("pending_approval", "+14155550132", sms(HOSTILE), 4),
                     row("pending_approval", "+447700900123", recording(), 9),
-                    row(
-                        "pending_approval",
-                        "+493023125014",
-                        sms("Ihre Sendung HL-20391 liegt ab 15 Uhr bereit."),
-                        11,
-                    ),
+                    row("pending_approval", "+493023125014", sms("Ihre Sendung HL-20391 liegt ab 15 Uhr bereit."), 11),
                 ],
                 attention: vec![
                     row(
@@ -100,18 +77,8 @@ impl OperationsPage {
                     row("unknown", "+15035550119", recording(), 12),
                 ],
                 rest: vec![
-                    row(
-                        "sending",
-                        "+14155550198",
-                        sms("Gate code for dock 4 is 7719."),
-                        0,
-                    ),
-                    row(
-                        "approved",
-                        "+14155550198",
-                        sms("Gate code for dock 5 is 8820."),
-                        1,
-                    ),
+                    row("sending", "+14155550198", sms("Gate code for dock 4 is 7719."), 0),
+                    row("approved", "+14155550198", sms("Gate code for dock 5 is 8820."), 1),
                     row(
                         "delivered",
                         "+14155550176",
@@ -119,31 +86,11 @@ impl OperationsPage {
                         15,
                     ),
                     row("delivered", "+447700900456", recording(), 31),
-                    row(
-                        "failed",
-                        "+19175550164",
-                        sms("Hi Lena, delivery HL-20365 arrives tomorrow."),
-                        46,
-                    ),
-                    row(
-                        "accepted",
-                        "+16465550102",
-                        sms("Your claim C-1180 is with our team."),
-                        53,
-                    ),
-                    row(
-                        "rejected",
-                        "+14155550150",
-                        sms("FINAL NOTICE pay now or your goods will be sold"),
-                        95,
-                    ),
+                    row("failed", "+19175550164", sms("Hi Lena, delivery HL-20365 arrives tomorrow."), 46),
+                    row("accepted", "+16465550102", sms("Your claim C-1180 is with our team."), 53),
+                    row("rejected", "+14155550150", sms("FINAL NOTICE pay now or your goods will be sold"), 95),
                     row("expired", "+447700900789", recording(), 900),
-                    row(
-                        "cancelled",
-                        "+13125550171",
-                        sms("Hi Omar, your slot moved to 17:00 to 19:00."),
-                        1_500,
-                    ),
+                    row("cancelled", "+13125550171", sms("Hi Omar, your slot moved to 17:00 to 19:00."), 1_500),
                 ],
             },
             older: Some("019ab29e".to_owned()),
@@ -152,12 +99,7 @@ impl OperationsPage {
     }
 
     pub(super) fn sample_empty() -> Self {
-        Self {
-            rows: Rows::default(),
-            figures: Figures::default(),
-            older: None,
-            ..Self::sample()
-        }
+        Self { rows: Rows::default(), figures: Figures::default(), older: None, ..Self::sample() }
     }
 
     pub(super) fn sample_filtered() -> Self {
@@ -167,11 +109,7 @@ impl OperationsPage {
             state: "failed".to_owned(),
             attention: false,
         };
-        Self {
-            filter,
-            frame: Frame::sample_held(Place::Operations),
-            ..Self::sample_empty()
-        }
+        Self { filter, frame: Frame::sample_held(Place::Operations), ..Self::sample_empty() }
     }
 
     /// The second page, for a viewer.
@@ -179,15 +117,8 @@ impl OperationsPage {
         let mut page = Self::sample();
         page.rows.waiting.clear();
         page.rows.attention.clear();
-        page.rows
-            .rest
-            .iter_mut()
-            .for_each(|row| row.recipient.is_masked = true);
-        Self {
-            is_continued: true,
-            older: None,
-            ..page
-        }
+        page.rows.rest.iter_mut().for_each(|row| row.recipient.is_masked = true);
+        Self { is_continued: true, older: None, ..page }
     }
 }
 
@@ -223,7 +154,10 @@ impl NewSmsPage {
                     text: "This number is too short for +1. It needs 10 digits after the country code.".to_owned(),
                 },
                 FormError { field: Some("from"), text: "Give the number it comes from.".to_owned() },
-                FormError { field: None, text: "The limit of 500 operations a day is reached. Try tomorrow.".to_owned() },
+                FormError {
+                    field: None,
+                    text: "The limit of 500 operations a day is reached. Try tomorrow.".to_owned(),
+                },
             ],
             size: Some(sms(HOSTILE)),
             widest: Some(Widest { character: '’', position: 54 }),

@@ -1,0 +1,143 @@
+//! The sub-commands, and what each needs before it can begin.
+
+mod sandbox;
+mod serve;
+
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use mission_control::audit::Actor;
+use mission_control::auth::commands::{self as people, TokenCommand, UserCommand};
+use mission_control::auth::{Cost, Passwords};
+use mission_control::clock::Clock;
+use mission_control::config::Config;
+use mission_control::database;
+use mission_control::private_postgres::{Options, PrivatePostgres, Purpose};
+use mission_control::vault::{Vault, VaultName, commands as vault};
+use secrecy::ExposeSecret as _;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+
+/// Sends SMS and places calls through Twilio: approved by a person, sent at most once, followed to the end.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Program {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service (the default).
+    Serve,
+    /// Run the emulator of Twilio alone, for any client of Twilio's API.
+    Sandbox(sandbox::Arguments),
+    /// Bring the database's schema up to this program.
+    Migrate,
+    /// People who sign in.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// API tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Credentials at rest.
+    #[command(subcommand)]
+    Vault(VaultCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum VaultCommand {
+    /// Store the value that standard input holds.
+    Set {
+        /// `twilio_account_sid`, `twilio_auth_token`, `twilio_phone_number` or `elevenlabs_api_key`.
+        name: VaultName,
+    },
+    /// Show which entries there are, and never a value.
+    List,
+    /// Wrap every entry by the first key of the key ring.
+    Rotate,
+}
+
+impl Program {
+    pub(crate) async fn run(self, config: Config) -> anyhow::Result<()> {
+        match self.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::run(config).await,
+            Command::Sandbox(arguments) => sandbox::run(arguments).await,
+            command => {
+                let database = Database::open(&config, Purpose::Command).await?;
+                let pool = database::pool(database.options());
+                let done = on_database(command, &config, &pool).await;
+                pool.close().await;
+                database.close().await?;
+                done
+            }
+        }
+    }
+}
+
+async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::Result<()> {
+    database::migrate(db).await?;
+    let (input, output) = (std::io::stdin().lock(), std::io::stdout());
+    match command {
+        Command::User(command) => {
+            let passwords = Passwords::new(Cost::RECOMMENDED)?;
+            people::user(db, &Clock::System, &passwords, command, input, output).await
+        }
+        Command::Token(command) => people::token(db, &Clock::System, command, output).await,
+        Command::Vault(command) => {
+            let (mode, data_dir) = (config.mode, &config.data_dir);
+            let opened =
+                Vault::open(db.clone(), mode, &config.master_key, data_dir, &config.credentials, Clock::System);
+            let opened = opened.await?;
+            let actor = Actor::command_line();
+            match command {
+                VaultCommand::Set { name } => vault::set(&opened, name, input, output, &actor).await,
+                VaultCommand::List => vault::list(&opened, output).await,
+                VaultCommand::Rotate => vault::rotate(&opened, output, &actor).await,
+            }
+        }
+        Command::Migrate => Ok(writeln!(std::io::stdout(), "The schema is up to date.")?),
+        Command::Serve | Command::Sandbox(_) => Ok(()),
+    }
+}
+
+/// The operator's PostgreSQL, or the private one.
+enum Database {
+    Operators(Box<PgConnectOptions>),
+    Private(PrivatePostgres),
+}
+
+impl Database {
+    async fn open(config: &Config, purpose: Purpose) -> anyhow::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "the URL may hold the database's password, which is used here")]
+        let url = config.database_url.as_ref().map(|url| url.expose_secret());
+        match url {
+            // The error does not repeat the URL.
+            Some(url) => Ok(Self::Operators(Box::new(url.parse().context("DATABASE_URL cannot be read")?))),
+            None => {
+                let options = Options { purpose, durable: true };
+                Ok(Self::Private(PrivatePostgres::start(&config.data_dir, options).await?))
+            }
+        }
+    }
+
+    fn options(&self) -> PgConnectOptions {
+        match self {
+            Self::Operators(options) => (**options).clone(),
+            Self::Private(postgres) => postgres.connect_options(),
+        }
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Self::Operators(_) => Ok(()),
+            Self::Private(postgres) => Ok(postgres.stop().await?),
+        }
+    }
+}
+
+/// Says on standard error why it failed.
+pub(crate) fn complain(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "mission-control: {error:#}");
+}

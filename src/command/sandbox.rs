@@ -1,0 +1,60 @@
+//! `sandbox`: the emulator of Twilio alone.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use mission_control::phone::PhoneNumber;
+use mission_control::sandbox::{self, CredentialSource, Credentials, Options, Pace};
+use secrecy::SecretString;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Where it listens: loopback only; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The account that it serves.
+    #[arg(long)]
+    account_sid: String,
+    /// Its auth token, with which it also signs callbacks.
+    #[arg(long)]
+    auth_token: SecretString,
+    /// A number of the account, in E.164; may be repeated. +15005550006 is always one.
+    #[arg(long = "number")]
+    numbers: Vec<PhoneNumber>,
+    /// A file that keeps its state over a restart.
+    #[arg(long)]
+    journal: Option<PathBuf>,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let credentials = Credentials {
+        account_sid: arguments.account_sid,
+        auth_token: arguments.auth_token,
+        numbers: arguments.numbers.iter().map(ToString::to_string).collect(),
+    };
+    let options = Options {
+        listen: arguments.listen,
+        credentials: CredentialSource::Fixed(credentials),
+        journal: arguments.journal,
+        callbacks_to: None,
+        pace: Pace::Standard,
+    };
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let sandbox = sandbox::start(options, &tasks, stop.clone()).await?;
+    writeln!(std::io::stdout(), "Twilio sandbox: {}", sandbox.base_url())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    Ok(())
+}
