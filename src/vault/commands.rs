@@ -48,7 +48,7 @@ pub async fn list(vault: &Vault, mut output: impl Write) -> anyhow::Result<()> {
 /// Rotates to the primary key and says what may follow.
 pub async fn rotate(vault: &Vault, mut output: impl Write, actor: &Actor) -> anyhow::Result<()> {
     let rotation = vault.rotate(actor, ROTATION_BATCH).await?;
-    writeln!(output, "{} wrapped by key `{}`.", rotation.rewrapped, rotation.key_id)?;
+    writeln!(output, "{} data keys were wrapped by key `{}`.", rotation.rewrapped, rotation.key_id)?;
     if rotation.remaining > 0 {
         writeln!(output, "{} still need another key: run this again.", rotation.remaining)?;
     }

@@ -441,7 +441,7 @@ twilio_account_sid   stored   AC0123456789abcdef0123456789abcdef       1  admin@
 twilio_auth_token    stored   ...WXYZ                                  1  admin@example.com
 twilio_phone_number  missing  -                                        -  -
 elevenlabs_api_key   missing  -                                        -  -
-0 wrapped by key `old`.
+0 data keys were wrapped by key `old`.
 ";
     assert_eq!(String::from_utf8(output).expect("text"), expected);
 }
