@@ -100,7 +100,7 @@ async fn log_out(State(app): State<AppState>, visitor: Visitor) -> Result<Respon
 }
 
 async fn show_password(AtTheDoor(principal): AtTheDoor) -> Response {
-    pages::answer(StatusCode::OK, pages::password_page(principal.must_change_password, &[]))
+    pages::answer(StatusCode::OK, pages::password_page(principal.must_change_password, None))
 }
 
 async fn change_password(
@@ -124,7 +124,7 @@ async fn change_password(
             }
         },
     };
-    Ok(refused(status, retry_after, pages::password_page(principal.must_change_password, &[wrong])))
+    Ok(refused(status, retry_after, pages::password_page(principal.must_change_password, Some(&wrong))))
 }
 
 /// The current and the new password, if the new one may become one.

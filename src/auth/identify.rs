@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::network::Masked;
 use super::next::Next;
 use super::principal::{Principal, Via};
-use super::{cookie, sessions, tokens};
+use super::{cookie, sessions, token_check};
 use crate::config::Mode;
 use crate::error::{Error, Problem, Result};
 use crate::state::AppState;
@@ -122,7 +122,7 @@ async fn by_token(parts: &mut Parts, app: &AppState) -> Result<Principal> {
         return Ok(known.clone());
     }
     let checked = match bearer(&parts.headers) {
-        Some(token) => tokens::check(app, token).await,
+        Some(token) => token_check::check(app, token).await,
         None => Err(unauthenticated().into()),
     };
     match &checked {

@@ -26,6 +26,7 @@ mod identify;
 mod next;
 mod principal;
 mod sign_in;
+mod token_check;
 
 // How people use all of it: in the browser, and on the command line.
 pub mod commands;

@@ -46,12 +46,11 @@ pub(super) fn login_page(login: &Login<'_>) -> String {
 }
 
 /// The page where a person chooses a password of their own.
-pub(super) fn password_page(required: bool, wrong: &[FieldProblem]) -> String {
+pub(super) fn password_page(required: bool, wrong: Option<&FieldProblem>) -> String {
     let reason = if required { "<p>Somebody else knows your password. Choose your own.</p>" } else { "" };
-    let wrong: String = wrong
-        .iter()
-        .map(|wrong| format!("<p role=alert data-field={}>{}</p>", Escaped(&wrong.field), Escaped(&wrong.message)))
-        .collect();
+    let wrong = wrong.map_or_else(String::new, |wrong| {
+        format!("<p role=alert data-field={}>{}</p>", Escaped(&wrong.field), Escaped(&wrong.message))
+    });
     document(
         "Change password",
         &format!(

@@ -45,7 +45,7 @@ pub(super) async fn check(
     let subjects = [Subject::network(address), Subject::account(email)];
     for subject in &subjects {
         if let Some(retry_after) = throttle::count(&app.db, &app.clock, subject).await? {
-            tracing::warn!(event = "auth.failed", reason = "throttled", ip = %Masked(address), retry_after);
+            tracing::warn!(event = "auth.failed", reason = "throttled", ip = %Masked(address), retry_after, "too many tries");
             return Ok(Answer::Blocked { retry_after });
         }
     }
@@ -77,7 +77,7 @@ pub(super) async fn check(
         (_, found) => {
             // An address without an account is not logged: it may be a password in the wrong field.
             let user = found.map(|found| tracing::field::display(found.id));
-            tracing::warn!(event = "auth.failed", reason = "password", user, ip = %Masked(address));
+            tracing::warn!(event = "auth.failed", reason = "password", user, ip = %Masked(address), "a password was refused");
             Ok(Answer::Refused)
         }
     }

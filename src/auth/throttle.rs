@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::{PgExecutor, PgPool};
 
 use super::credential::CredentialHash;
@@ -37,8 +39,7 @@ pub(super) struct Subject {
 impl Subject {
     /// The account of this name, whether there is one or not. Hashed: people type passwords into the wrong field.
     pub(super) fn account(email: &str) -> Self {
-        let CredentialHash(hash) = CredentialHash::of(email);
-        let name: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = URL_SAFE_NO_PAD.encode(CredentialHash::of(email).0);
         Self { key: format!("account/{name}"), limit: &ACCOUNT }
     }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod auth;
 mod private_postgres;
 mod sandbox;
 mod settings;

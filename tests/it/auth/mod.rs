@@ -1,0 +1,14 @@
+//! Who is asking: signing in, sessions, tokens, throttling, people.
+
+mod commands;
+mod database;
+mod first_admin;
+mod logs;
+mod origins;
+mod people;
+mod rest;
+mod service;
+mod sessions;
+mod sign_in;
+mod throttle;
+mod tokens;
