@@ -131,7 +131,7 @@ fn the_decoded_wire_form_is_what_is_signed() {
         let Some(form) = &vector.form_body else {
             continue;
         };
-        let decoded = form_urlencoded::parse(form.as_bytes()).into_owned().collect::<Vec<_>>();
+        let decoded = url::form_urlencoded::parse(form.as_bytes()).into_owned().collect::<Vec<_>>();
         assert_eq!(decoded, vector.params, "{}", vector.name);
     }
 }

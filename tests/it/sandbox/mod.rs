@@ -274,7 +274,7 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    let params = form_urlencoded::parse(&body).into_owned().collect();
+    let params = url::form_urlencoded::parse(&body).into_owned().collect();
     let _ = receiving.arrivals.send(Arrived { uri, headers, params });
     receiving.answers.lock().expect("the lock").pop_front().unwrap_or(StatusCode::NO_CONTENT)
 }
