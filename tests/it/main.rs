@@ -7,4 +7,5 @@ mod private_postgres;
 mod sandbox;
 mod settings;
 mod signature;
+mod smoke;
 mod vault;
