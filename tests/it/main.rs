@@ -2,9 +2,13 @@
 
 mod support;
 
+mod approval;
 mod auth;
+mod callbacks;
+mod idempotency;
 mod private_postgres;
 mod sandbox;
+mod sending;
 mod settings;
 mod signature;
 mod smoke;
