@@ -3,6 +3,7 @@
 use mission_control::auth::Role;
 use mission_control::sandbox::Pace;
 use mission_control::twilio::signature::{SIGNATURE_HEADER, sign};
+use mission_control::vault::VaultName::{TwilioAccountSid, TwilioAuthToken};
 use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -193,7 +194,6 @@ async fn a_replaced_auth_token_signs_on_until_the_new_one_has_proven_itself() {
     let app = accepted.service.app();
     let (actor, sid) = (mission_control::audit::Actor::command_line(), accepted.account.clone());
     let set = |name, value: String| app.vault.set(name, SecretString::from(value), &actor);
-    use mission_control::vault::VaultName::{TwilioAccountSid, TwilioAuthToken};
     set(TwilioAccountSid, sid).await.expect("stored");
     set(TwilioAuthToken, "first-token-first-token-first-tok".to_owned()).await.expect("stored");
     set(TwilioAuthToken, "second-token-second-token-second".to_owned()).await.expect("stored");
@@ -203,9 +203,9 @@ async fn a_replaced_auth_token_signs_on_until_the_new_one_has_proven_itself() {
     let (old, new) = (with("first-token-first-token-first-tok"), with("second-token-second-token-second"));
     assert_eq!(accepted.post(&path, &params, &old).await, StatusCode::NO_CONTENT, "the previous one, before");
     assert_eq!(accepted.post(&path, &params, &new).await, StatusCode::NO_CONTENT, "the new one");
-    accepted.service.clock.advance(std::time::Duration::from_secs(23 * 3600));
+    accepted.service.clock.advance(std::time::Duration::from_hours(23));
     assert_eq!(accepted.post(&path, &params, &old).await, StatusCode::NO_CONTENT, "the previous one, within a day");
-    accepted.service.clock.advance(std::time::Duration::from_secs(2 * 3600));
+    accepted.service.clock.advance(std::time::Duration::from_hours(2));
     assert_eq!(accepted.post(&path, &params, &old).await, StatusCode::FORBIDDEN, "the previous one, after a day");
     assert_eq!(accepted.post(&path, &params, &new).await, StatusCode::NO_CONTENT);
 }
