@@ -2,8 +2,6 @@
 //!
 //! One fingerprint, not one a file, because `app.css` names its fonts by relative address: they inherit it.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
-
 use std::{fmt::Display, sync::LazyLock};
 
 use axum::{

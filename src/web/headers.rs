@@ -1,7 +1,5 @@
 //! The headers that every answer carries: what a browser may do with our pages, and that it keeps none of them.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
-
 use axum::{
     extract::{Request, State},
     http::{
