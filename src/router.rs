@@ -20,7 +20,10 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(auth::router())
         .merge(operation::api::listing())
         .merge(approval::api::router())
-        .merge(guard::api::router());
+        .merge(guard::api::router())
+        .merge(operation::pages::router())
+        .merge(guard::page::router())
+        .merge(web::preferences::router());
 
     // Twilio, by its signature.
     let twilio = callback::router();

@@ -2,6 +2,7 @@
 //! it leaves.
 
 pub(crate) mod assets;
+pub(crate) mod back;
 pub(crate) mod banners;
 pub(crate) mod client;
 pub(crate) mod correlation;
@@ -10,6 +11,7 @@ pub(crate) mod frame;
 pub(crate) mod headers;
 pub(crate) mod health;
 mod origin;
+pub(crate) mod preferences;
 mod problems;
 pub(crate) mod views;
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum_extra::extract::cookie::CookieJar;
 
 use super::correlation::CorrelationId;
-use super::frame::{Frame, Theme, sandbox_reason};
+use super::frame::{Frame, Theme};
 use super::views::ErrorPage;
 use crate::config::Mode;
 use crate::error::Problem;
@@ -37,7 +37,7 @@ pub(super) async fn write(State(app): State<AppState>, request: Request, next: N
 fn page(mode: Mode, theme: Theme, problem: Problem, correlation_id: String) -> String {
     let title = problem.status.canonical_reason().unwrap_or("Refused").to_owned();
     let advice = "Go back and correct it, or start from the list of operations.".to_owned();
-    let frame = Frame { sandbox: sandbox_reason(mode), theme, signed_in: None };
+    let frame = Frame::without_menu(mode, theme);
     let page =
         ErrorPage { frame, status: problem.status.as_u16(), title, detail: problem.detail, advice, correlation_id };
     askama::Template::render(&page).unwrap_or(page.detail)
