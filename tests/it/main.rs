@@ -3,6 +3,7 @@
 mod support;
 
 mod auth;
+mod migrations;
 mod private_postgres;
 mod sandbox;
 mod settings;
