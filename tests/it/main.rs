@@ -5,6 +5,7 @@ mod support;
 mod auth;
 mod migrations;
 mod private_postgres;
+mod readme;
 mod sandbox;
 mod settings;
 mod signature;
