@@ -3,8 +3,13 @@
 mod support;
 
 mod auth;
+mod back_in_time;
+mod bad_days;
+mod bad_input;
 mod private_postgres;
+mod processes;
 mod sandbox;
+mod secrets;
 mod settings;
 mod signature;
 mod smoke;
