@@ -4,13 +4,18 @@ mod support;
 
 mod approval;
 mod auth;
+mod back_in_time;
+mod bad_days;
+mod bad_input;
 mod callbacks;
 mod fence;
 mod idempotency;
 mod migrations;
 mod private_postgres;
+mod processes;
 mod readme;
 mod sandbox;
+mod secrets;
 mod sending;
 mod settings;
 mod signature;
