@@ -83,6 +83,7 @@ struct Service {
 /// A service that is built and not yet at work.
 struct Built {
     service: Service,
+    fence: Fence,
     outbox: changes::Outbox,
     first_admin: FirstAdmin,
 }
@@ -208,10 +209,10 @@ impl Starting {
         let db = database::pool(self.database.clone());
         loop {
             match self.build(db.clone(), stopping.clone()).await {
-                Ok(Built { service, outbox, first_admin }) => {
+                Ok(Built { service, fence, outbox, first_admin }) => {
                     let router = router::router(&service.app);
                     let sandbox_url = service.sandbox.as_ref().map(|emulator| emulator.sandbox.base_url());
-                    self.set_to_work(&service.app, outbox);
+                    set_to_work(&service.app, fence, outbox);
                     let _ = ready.set(Ready { app: service.app.clone(), router, sandbox_url, first_admin });
                     return Ok(service);
                 }
@@ -273,16 +274,10 @@ impl Starting {
             token_cache: TokenCache::default(),
             tasks: Tasks { tracker: TaskTracker::new(), stopping },
         };
-        Ok(Built { service: Service { app, sandbox }, outbox, first_admin })
-    }
-
-    fn set_to_work(&self, app: &AppState, outbox: changes::Outbox) {
-        let fence = Arc::new(Fence::new(self.database.clone(), app.clock.clone()));
-        let (tracker, stopping) = (&app.tasks.tracker, &app.tasks.stopping);
-        tracker.spawn(worker::run(app.clone(), fence));
-        tracker.spawn(worker::sweep(app.clone()));
-        tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
-        tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));
+        let fence = Fence::new(self.database.clone(), app.clock.clone());
+        // A connection that cannot hold the fence's locks is found out now, not at the first send.
+        fence.connect(&app.db).await?;
+        Ok(Built { service: Service { app, sandbox }, fence, outbox, first_admin })
     }
 
     /// The names that we answer to: the public one, and in sandbox mode this machine's own.
@@ -319,6 +314,14 @@ impl Starting {
         let sandbox = sandbox::start(options, &tracker, stopping.clone()).await?;
         Ok(Emulator { sandbox, tracker, stopping })
     }
+}
+
+fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
+    let (tracker, stopping) = (&app.tasks.tracker, &app.tasks.stopping);
+    tracker.spawn(worker::run(app.clone(), Arc::new(fence)));
+    tracker.spawn(worker::sweep(app.clone()));
+    tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
+    tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));
 }
 
 /// Whether an error of the start is one that waiting mends.

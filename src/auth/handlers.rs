@@ -10,18 +10,19 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::credential::Credential;
-use super::identify::{AtTheDoor, LOGIN_PATH, PASSWORD_PATH, by_session};
-use super::new_password::NewPassword;
+use super::identify::{AtTheDoor, LOGIN_PATH, PASSWORD_PATH, by_session, must_change_first};
+use super::new_password::{NewPassword, SHORTEST};
 use super::next::Next;
-use super::pages::{self, Login};
 use super::proof::Answer;
 use super::sign_in::{self, Visitor};
-use super::{EmailAddress, cookie, first_admin};
-use crate::error::{FieldProblem, Result};
+use super::views::{LoginPage, PasswordPage};
+use super::{EmailAddress, Principal, cookie, first_admin};
+use crate::error::Result;
 use crate::state::AppState;
 use crate::web::client::ClientAddress;
 use crate::web::correlation::CorrelationId;
 use crate::web::extract::{Form, Query};
+use crate::web::frame::{FormError, Frame, Theme, html};
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
@@ -55,18 +56,22 @@ struct PasswordForm {
 async fn show_login(
     State(app): State<AppState>,
     Query(query): Query<LoginQuery>,
+    theme: Theme,
     mut parts: Parts,
 ) -> Result<Response> {
     let next = query.next.as_deref().and_then(Next::parse);
     if by_session(&mut parts, &app).await?.is_some() {
         return Ok(go_on(next));
     }
-    let first_start = first_admin::nobody_has_signed_in(&app.db).await?;
-    let login = Login { first_start, next: next.as_ref().map(Next::as_str), ..Login::default() };
-    Ok(pages::answer(StatusCode::OK, pages::login_page(&login)))
+    Ok(html(StatusCode::OK, &login_page(&app, theme, next).await?))
 }
 
-async fn log_in(State(app): State<AppState>, visitor: Visitor, Form(form): Form<LoginForm>) -> Result<Response> {
+async fn log_in(
+    State(app): State<AppState>,
+    theme: Theme,
+    visitor: Visitor,
+    Form(form): Form<LoginForm>,
+) -> Result<Response> {
     let next = form.next.as_deref().and_then(Next::parse);
     let password = SecretString::from(form.password);
     let (status, failure, retry_after) = match sign_in::sign_in(&app, &visitor, &form.email, &password).await? {
@@ -76,13 +81,19 @@ async fn log_in(State(app): State<AppState>, visitor: Visitor, Form(form): Form<
         }
         Answer::Blocked { retry_after } => (StatusCode::TOO_MANY_REQUESTS, wait(retry_after), Some(retry_after)),
     };
-    let login = Login {
-        email: &form.email,
-        failure: Some(&failure),
+    let page = LoginPage { email: form.email, failure: Some(failure), ..login_page(&app, theme, next).await? };
+    Ok(refused(html(status, &page), retry_after))
+}
+
+/// The sign-in page before anything was typed.
+async fn login_page(app: &AppState, theme: Theme, next: Option<Next>) -> Result<LoginPage> {
+    Ok(LoginPage {
+        frame: Frame::without_menu(app.config.mode, theme),
+        email: String::new(),
+        failure: None,
         first_start: first_admin::nobody_has_signed_in(&app.db).await?,
-        next: next.as_ref().map(Next::as_str),
-    };
-    Ok(refused(status, retry_after, pages::login_page(&login)))
+        next: next.map(|next| next.as_str().to_owned()),
+    })
 }
 
 async fn log_out(State(app): State<AppState>, visitor: Visitor) -> Result<Response> {
@@ -99,13 +110,25 @@ async fn log_out(State(app): State<AppState>, visitor: Visitor) -> Result<Respon
     Ok(response)
 }
 
-async fn show_password(AtTheDoor(principal): AtTheDoor) -> Response {
-    pages::answer(StatusCode::OK, pages::password_page(principal.must_change_password, None))
+async fn show_password(State(app): State<AppState>, AtTheDoor(principal): AtTheDoor, theme: Theme) -> Response {
+    html(StatusCode::OK, &password_page(&app, &principal, theme, Vec::new()))
+}
+
+fn password_page(app: &AppState, principal: &Principal, theme: Theme, errors: Vec<FormError>) -> PasswordPage {
+    PasswordPage {
+        frame: Frame::without_menu(app.config.mode, theme),
+        email: principal.email.clone(),
+        required: principal.must_change_password,
+        may_skip: !must_change_first(principal, app),
+        minimum_length: SHORTEST,
+        errors,
+    }
 }
 
 async fn change_password(
     State(app): State<AppState>,
     AtTheDoor(principal): AtTheDoor,
+    theme: Theme,
     visitor: Visitor,
     Form(form): Form<PasswordForm>,
 ) -> Result<Response> {
@@ -115,30 +138,35 @@ async fn change_password(
         Ok((current, new)) => match sign_in::change_password(&app, &visitor, &principal, &current, &new).await? {
             Answer::Verified(session) => return Ok((with_session(&app, &session), go_on(None)).into_response()),
             Answer::Refused => {
-                let wrong = FieldProblem::new("current_password", "This is not your current password.");
+                let wrong = wrong("current_password", "This is not your current password.");
                 (StatusCode::UNPROCESSABLE_ENTITY, wrong, None)
             }
             Answer::Blocked { retry_after } => {
-                let wrong = FieldProblem::new("current_password", wait(retry_after));
+                let wrong = wrong("current_password", wait(retry_after));
                 (StatusCode::TOO_MANY_REQUESTS, wrong, Some(retry_after))
             }
         },
     };
-    Ok(refused(status, retry_after, pages::password_page(principal.must_change_password, Some(&wrong))))
+    let page = password_page(&app, &principal, theme, vec![wrong]);
+    Ok(refused(html(status, &page), retry_after))
 }
 
 /// The current and the new password, if the new one may become one.
-fn choose(form: PasswordForm, email: &EmailAddress) -> Result<(SecretString, NewPassword), FieldProblem> {
+fn choose(form: PasswordForm, email: &EmailAddress) -> Result<(SecretString, NewPassword), FormError> {
     if form.new_password != form.new_password_again {
-        return Err(FieldProblem::new("new_password_again", "The two are not the same. Type the new password twice."));
+        return Err(wrong("new_password_again", "The two are not the same. Type the new password twice."));
     }
     if form.new_password == form.current_password {
-        return Err(FieldProblem::new("new_password", "This is the current password. Choose another."));
+        return Err(wrong("new_password", "This is the current password. Choose another."));
     }
     match NewPassword::choose(form.new_password.into(), email) {
         Ok(new) => Ok((form.current_password.into(), new)),
-        Err(weak) => Err(FieldProblem::new("new_password", weak.to_string())),
+        Err(weak) => Err(wrong("new_password", weak.to_string())),
     }
+}
+
+fn wrong(field: &'static str, text: impl Into<String>) -> FormError {
+    FormError { field: Some(field), text: text.into() }
 }
 
 fn wait(seconds: u64) -> String {
@@ -153,8 +181,7 @@ fn go_on(next: Option<Next>) -> Response {
     Redirect::to(next.unwrap_or_else(Next::start).as_str()).into_response()
 }
 
-fn refused(status: StatusCode, retry_after: Option<u64>, page: String) -> Response {
-    let mut response = pages::answer(status, page);
+fn refused(mut response: Response, retry_after: Option<u64>) -> Response {
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }

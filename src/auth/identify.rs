@@ -147,7 +147,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn must_change_first(principal: &Principal, app: &AppState) -> bool {
+/// In live mode, whoever has a password that somebody else knows may do nothing but change it.
+pub(super) fn must_change_first(principal: &Principal, app: &AppState) -> bool {
     principal.must_change_password && app.config.mode == Mode::Live
 }
 

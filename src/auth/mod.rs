@@ -31,7 +31,6 @@ mod token_check;
 // How people use all of it: in the browser, and on the command line.
 pub mod commands;
 mod handlers;
-mod pages;
 pub(crate) mod views;
 
 pub use email::{EmailAddress, NotAnAddress};

@@ -24,8 +24,12 @@ pub(crate) struct LoginPage {
 #[template(path = "password.html")]
 pub(crate) struct PasswordPage {
     pub(crate) frame: Frame,
-    /// Nothing else is open until it is done.
+    /// Whose it is, for the browser's own store of passwords.
+    pub(crate) email: String,
+    /// Somebody else knows the current one.
     pub(crate) required: bool,
+    /// Other pages are open before it is done.
+    pub(crate) may_skip: bool,
     pub(crate) minimum_length: usize,
     pub(crate) errors: Vec<FormError>,
 }

@@ -5,3 +5,4 @@ pub(crate) mod api;
 pub mod hold;
 pub mod incarnation;
 pub mod mode;
+pub(crate) mod page;

@@ -26,14 +26,14 @@ use crate::web::extract::{Json, Path, Query};
 /// Rows of a page, unless the caller says.
 const DEFAULT_LIMIT: i64 = 50;
 
-/// Asking, which may wait longer than other requests.
-pub(crate) fn asking() -> Router<AppState> {
-    Router::new().route("/api/twilio/send-sms", post(send_sms))
+/// Asking and reading, which may wait longer than other requests (`Prefer: wait`).
+pub(crate) fn waiting() -> Router<AppState> {
+    Router::new().route("/api/twilio/send-sms", post(send_sms)).route("/api/operations/{id}", get(read))
 }
 
-/// Listing and reading.
-pub(crate) fn reading() -> Router<AppState> {
-    Router::new().route("/api/operations", get(list)).route("/api/operations/{id}", get(read))
+/// Listing.
+pub(crate) fn listing() -> Router<AppState> {
+    Router::new().route("/api/operations", get(list))
 }
 
 async fn send_sms(

@@ -9,5 +9,6 @@ pub mod store;
 pub(crate) mod answer;
 pub(crate) mod api;
 pub(crate) mod ask;
+pub(crate) mod pages;
 pub(crate) mod views;
 mod wait;

@@ -1,7 +1,5 @@
 //! Sentences that stand on every page for as long as they are true.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
-
 use super::frame::Tone;
 
 /// One such sentence, with the one thing that can be done about it.
@@ -28,7 +26,8 @@ impl Banner {
         let wait = "Approved operations wait, and each still expires on time.";
         let (who, act) =
             if may_resume { ("", Act::ResumeSending) } else { (" An admin can resume sending.", Act::Nothing) };
-        Self { tone: Tone::Bad, icon: "hold", title: "Sending is on hold", text: format!("{reason} {wait}{who}"), act }
+        let reason = reason.trim_end_matches('.');
+        Self { tone: Tone::Bad, icon: "hold", title: "Sending is on hold", text: format!("{reason}. {wait}{who}"), act }
     }
 
     pub(crate) fn approval_off() -> Self {
@@ -57,9 +56,8 @@ impl Banner {
             tone: Tone::Warn,
             icon: "key",
             title: "You still use the first password",
-            text: "It was written to a file when the service started for the first time. Choose one of your own."
-                .to_owned(),
-            act: Act::Open { address: "/dashboard/password", label: "Change password" },
+            text: "Somebody else made it, or it was written to a file. Choose one of your own.".to_owned(),
+            act: Act::Open { address: "/account/password", label: "Change password" },
         }
     }
 }

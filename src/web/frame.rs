@@ -1,10 +1,11 @@
 //! What stands around every page: mode, menu, counts, hold, theme, and who is signed in.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
+use std::convert::Infallible;
 
 use askama::Template;
 use axum::{
-    http::{StatusCode, header},
+    extract::FromRequestParts,
+    http::{StatusCode, header, request::Parts},
     response::{Html, IntoResponse, Response},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -14,12 +15,7 @@ use super::banners::Banner;
 use crate::config::Mode;
 
 /// The reason shown in the bar while the embedded sandbox stands in for the providers.
-pub(crate) const SANDBOX_REASON: &str = "Twilio and ElevenLabs are emulated here. Nothing leaves this machine.";
-
-/// The reason for the bar; `None` in live mode, which has no bar.
-pub(crate) fn sandbox_reason(mode: Mode) -> Option<String> {
-    (mode == Mode::Sandbox).then(|| SANDBOX_REASON.to_owned())
-}
+const SANDBOX_REASON: &str = "Twilio and ElevenLabs are emulated here. Nothing leaves this machine.";
 
 /// Everything that `base.html` shows. Every page has one, in a field named `frame`.
 #[derive(Clone, Debug)]
@@ -29,6 +25,24 @@ pub(crate) struct Frame {
     pub(crate) theme: Theme,
     /// Nobody on the pages before signing in; then there is no menu either.
     pub(crate) signed_in: Option<SignedIn>,
+}
+
+impl Frame {
+    /// Without a menu: nobody has signed in, or the page stands before everything else.
+    pub(crate) fn without_menu(mode: Mode, theme: Theme) -> Self {
+        let sandbox = (mode == Mode::Sandbox).then(|| SANDBOX_REASON.to_owned());
+        Self { sandbox, theme, signed_in: None }
+    }
+
+    /// With the menu, and who is signed in.
+    pub(crate) fn of(mode: Mode, theme: Theme, person: SignedIn) -> Self {
+        Self { signed_in: Some(person), ..Self::without_menu(mode, theme) }
+    }
+
+    /// Whether the reader may ask for operations.
+    pub(crate) fn may_request(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|person| person.may_request)
+    }
 }
 
 /// The person at the screen, and what they should know wherever they are.
@@ -117,7 +131,6 @@ pub(crate) enum Place {
     Settings,
     Audit,
     Help,
-    Account,
 }
 
 /// The colours a person chose; kept in the cookie `theme`, so that the first byte of a page already has them.
@@ -164,6 +177,14 @@ impl Theme {
     }
 }
 
+impl<S: Sync> FromRequestParts<S> for Theme {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&CookieJar::from_headers(&parts.headers)))
+    }
+}
+
 /// What a colour means; the style sheet alone knows the colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -201,10 +222,10 @@ pub(crate) fn errors_of<'a>(errors: &'a [FormError], field: &str) -> Vec<&'a str
     errors.iter().filter(|error| error.field == Some(field)).map(|error| error.text.as_str()).collect()
 }
 
-/// A page as an answer.
+/// A page as an answer, of which nobody keeps a copy.
 pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
-        Ok(text) => (status, Html(text)).into_response(),
+        Ok(text) => (status, [(header::CACHE_CONTROL, "no-store")], Html(text)).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
             let text = "This page could not be made. Nothing was changed by that. Try again.\n";

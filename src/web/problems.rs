@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum_extra::extract::cookie::CookieJar;
 
 use super::correlation::CorrelationId;
-use super::frame::{Frame, Theme, sandbox_reason};
+use super::frame::{Frame, Theme};
 use super::views::ErrorPage;
 use crate::config::Mode;
 use crate::error::Problem;
@@ -25,7 +25,7 @@ pub(super) async fn write(State(app): State<AppState>, request: Request, next: N
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let body = if wants_page {
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        page(app.config.mode, &theme, problem, correlation_id)
+        page(app.config.mode, theme, problem, correlation_id)
     } else {
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         problem.document(&correlation_id).to_string()
@@ -34,10 +34,10 @@ pub(super) async fn write(State(app): State<AppState>, request: Request, next: N
 }
 
 /// The page of a refusal. Without the menu: who is looking may be what could not be found out.
-fn page(mode: Mode, theme: &Theme, problem: Problem, correlation_id: String) -> String {
+fn page(mode: Mode, theme: Theme, problem: Problem, correlation_id: String) -> String {
     let title = problem.status.canonical_reason().unwrap_or("Refused").to_owned();
     let advice = "Go back and correct it, or start from the list of operations.".to_owned();
-    let frame = Frame { sandbox: sandbox_reason(mode), theme: theme.clone(), signed_in: None };
+    let frame = Frame::without_menu(mode, theme);
     let page =
         ErrorPage { frame, status: problem.status.as_u16(), title, detail: problem.detail, advice, correlation_id };
     askama::Template::render(&page).unwrap_or(page.detail)

@@ -1,7 +1,5 @@
 //! Pages that belong to no subject: the refusal, and the places whose work is done elsewhere today.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
-
 use askama::Template;
 
 use super::frame::Frame;
@@ -105,6 +103,19 @@ pub(crate) static VAULT: Guide = Guide {
             command: Some("mission-control verify"),
         },
     ],
+};
+
+pub(crate) static CALLS: Guide = Guide {
+    title: "New call",
+    purpose: "A call that plays a recording, held until a person approves it.",
+    part: None,
+    icon: "call",
+    state: "This version sends SMS and does not place calls yet.",
+    steps: &[Step {
+        title: "Send an SMS instead",
+        text: "“New SMS” in the menu asks for one. It is approved and followed in the same way.",
+        command: None,
+    }],
 };
 
 pub(crate) static AUDIT: Guide = Guide {

@@ -2,12 +2,18 @@
 
 mod support;
 
+mod approval;
 mod auth;
+mod callbacks;
+mod fence;
+mod idempotency;
 mod migrations;
 mod private_postgres;
 mod readme;
 mod sandbox;
+mod sending;
 mod settings;
 mod signature;
 mod smoke;
+mod structure;
 mod vault;

@@ -3,12 +3,14 @@
 
 mod acknowledge;
 mod create;
+mod figures;
 mod list;
 mod row;
 mod story;
 
 pub use acknowledge::acknowledge;
 pub use create::{Asking, Created, create};
+pub use figures::{Figures, figures, queued_segments};
 pub use list::{Counts, Cursor, Filter, PAGE_LIMIT, Page, counts, list};
 pub use row::{Operation, find};
 pub use story::{Attempt, Decision, Event, Evidence, HistoryLine, Story, story};

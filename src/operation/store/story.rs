@@ -77,6 +77,10 @@ pub struct HistoryLine {
     pub seq: i32,
     pub at: OffsetDateTime,
     pub actor: String,
+    /// The person's name, and the token that acted for them.
+    pub person: Option<String>,
+    pub token: Option<String>,
+    pub correlation_id: Option<String>,
     pub action: String,
     pub from_state: Option<String>,
     pub to_state: Option<String>,
@@ -166,17 +170,34 @@ pub async fn story(db: &PgPool, id: OperationId) -> sqlx::Result<Story> {
     )
     .fetch_all(db)
     .await?;
-    let history = sqlx::query_as!(
+    let history = history(db, id).await?;
+    Ok(Story { decisions, attempts, evidence, events, history })
+}
+
+async fn history(db: &PgPool, id: OperationId) -> sqlx::Result<Vec<HistoryLine>> {
+    sqlx::query_as!(
         HistoryLine,
         r#"
-        select seq, at, actor, action, from_state, to_state, details, hash
-        from audit_lines
-        where object = 'operation/' || $1::uuid
-        order by seq
+        select
+            l.seq,
+            l.at,
+            l.actor,
+            u.name as "person?",
+            t.name as "token?",
+            l.correlation_id,
+            l.action,
+            l.from_state,
+            l.to_state,
+            l.details,
+            l.hash
+        from audit_lines l
+        left join users u on u.id = l.actor_id
+        left join api_tokens t on t.id = l.token_id
+        where l.object = 'operation/' || $1::uuid
+        order by l.seq
         "#,
         id.0,
     )
     .fetch_all(db)
-    .await?;
-    Ok(Story { decisions, attempts, evidence, events, history })
+    .await
 }

@@ -2,22 +2,10 @@
 
 use super::text;
 
-/// The two ways to reach a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Sms,
-    Call,
-}
+pub(crate) use crate::operation::content::Kind;
 
+/// The two ways to reach a person, in words.
 impl Kind {
-    /// The name in the address and in the database.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Call => "call",
-        }
-    }
-
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Sms => "SMS",
@@ -35,7 +23,7 @@ impl Kind {
 
     /// The symbol of the same name.
     pub(crate) fn icon(self) -> &'static str {
-        self.name()
+        self.as_str()
     }
 }
 
@@ -54,13 +42,6 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::Sms { .. } => Kind::Sms,
-            Self::CallAudio { .. } => Kind::Call,
-        }
-    }
-
     /// Its start, on one line, for lists.
     pub(crate) fn first_words(&self) -> String {
         match self {

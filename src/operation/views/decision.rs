@@ -48,8 +48,10 @@ pub(crate) struct Approval {
     pub(crate) digest: String,
     /// The reader has to say that the earlier one was seen.
     pub(crate) asks_about_duplicate: bool,
-    /// What is unusual about approving it now, for example a queue longer than the window.
+    /// What is unusual about approving it now: a queue longer than the window.
     pub(crate) warning: Option<String>,
+    /// The comment that was typed, when the form comes back.
+    pub(crate) typed_comment: String,
 }
 
 /// How an unknown outcome can be settled.
@@ -58,18 +60,8 @@ pub(crate) struct Resolution {
     /// The choice that was made before, when the form comes back: `sent`, `failed` or `send_again`.
     pub(crate) chosen: String,
     pub(crate) typed_sid: String,
-    pub(crate) candidates: Vec<Candidate>,
-}
-
-/// A message at Twilio that could be this one.
-#[derive(Clone, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) sid: String,
-    pub(crate) created_at: Option<OffsetDateTime>,
-    /// Twilio's own word.
-    pub(crate) word: String,
-    /// What agrees and what does not.
-    pub(crate) comparison: String,
+    /// SIDs of messages at Twilio that could be this one.
+    pub(crate) candidates: Vec<String>,
 }
 
 /// Until when something can be done.

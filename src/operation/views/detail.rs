@@ -37,14 +37,12 @@ pub(crate) struct OperationPage {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) look_ups: Vec<LookUp>,
     pub(crate) reports: Vec<Report>,
-    /// The page was opened by the act itself: say what it did, once.
-    pub(crate) flash: Option<String>,
 }
 
 /// How it was asked for, and what it is bound to.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// `Dana Ruiz, operator, on the page`, or `API key billing-worker for Aisha Bello`.
+    /// `Dana Ruiz, on the page`, or `API key billing-worker for Aisha Bello`.
     pub(crate) by: String,
     pub(crate) at: OffsetDateTime,
     pub(crate) note: Option<String>,
@@ -94,6 +92,12 @@ impl OperationPage {
             (_, Right::Granted(_)) => format!("Was this {} sent?", kind.noun()),
             _ => format!("{} to {}", kind.word(), self.recipient),
         }
+    }
+
+    /// Whether more will be heard of it without anybody's doing.
+    fn is_under_way(&self) -> bool {
+        let moves = ["preparing", "approved", "sending", "accepted", "unknown"];
+        moves.contains(&self.status.state.as_str()) && !self.status.is_settled
     }
 
     /// Whether it is certain that nothing has gone out so far.

@@ -8,6 +8,7 @@ use super::{
     status::{STATES, Status, words},
     text,
 };
+use crate::operation::store::Figures;
 use crate::web::frame::{Frame, Tone};
 
 #[derive(Template)]
@@ -44,19 +45,6 @@ pub(crate) struct Row {
     pub(crate) who: String,
     pub(crate) at: OffsetDateTime,
     pub(crate) needs_person: bool,
-}
-
-/// The numbers above the list, besides the two that every page has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Figures {
-    pub(crate) oldest_waiting: Option<OffsetDateTime>,
-    /// Of those that need attention, how many only a person can settle.
-    pub(crate) to_settle: i64,
-    /// Approved or being sent.
-    pub(crate) under_way: i64,
-    pub(crate) accepted_today: i64,
-    pub(crate) delivered_today: i64,
-    pub(crate) failed_today: i64,
 }
 
 /// The filters in the address, as they were read from it.

@@ -1,7 +1,5 @@
 //! The pages of operations: values in, HTML out. No page asks a question of its own.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that use this come with their own commits"))]
-
 pub(crate) mod content;
 pub(crate) mod decision;
 pub(crate) mod detail;

@@ -25,8 +25,10 @@ pub(crate) struct NewSmsPage {
     pub(crate) widest: Option<Widest>,
     /// Who can approve it, in words.
     pub(crate) approvers: String,
-    /// How long it stays open.
-    pub(crate) open_hours: i64,
+    /// Whether a person has to approve it.
+    pub(crate) is_held: bool,
+    /// How long it stays open, in words.
+    pub(crate) open_for: String,
     /// The operation that this one repeats, for a link back.
     pub(crate) again: Option<String>,
     /// Where a refusal can be found in the log.

@@ -5,14 +5,6 @@ use time::OffsetDateTime;
 use super::{content::Kind, status::Status};
 use crate::web::frame::Tone;
 
-/// Twilio's error, in words and with its number.
-#[derive(Clone, Debug)]
-pub(crate) struct ProviderError {
-    pub(crate) code: i32,
-    /// What it means and what to do.
-    pub(crate) words: String,
-}
-
 /// One thing that must be read.
 #[derive(Clone, Debug)]
 pub(crate) enum Notice {
@@ -31,7 +23,7 @@ pub(crate) enum Notice {
     /// The evidence is not enough for a machine.
     EvidenceUnclear { why: String },
     /// It failed, for one of several reasons.
-    Failed { reason: String, error: Option<ProviderError> },
+    Failed { reason: String, code: Option<i32> },
     /// Approved, and then its time ran out.
     ExpiredAfterApproval { cause: String, at: OffsetDateTime },
     /// Never approved in time.
@@ -42,8 +34,6 @@ pub(crate) enum Notice {
     Cancelled { by: String, reason: Option<String> },
     /// Accepted, and no news since.
     NotConfirmed { accepted_at: OffsetDateTime },
-    /// The call took place, and nobody fetched its recording.
-    AudioNotFetched,
     /// The requester approved it.
     SelfApproved { by: String },
 }
@@ -54,7 +44,6 @@ impl Notice {
             Self::PossibleDuplicate { .. }
             | Self::Blocked { .. }
             | Self::Delayed { .. }
-            | Self::AudioNotFetched
             | Self::SelfApproved { .. } => Tone::Warn,
             Self::DuplicateSuspected
             | Self::Conflicted
@@ -82,7 +71,6 @@ impl Notice {
             Self::Rejected { .. } => "ban",
             Self::Cancelled { .. } => "circle-slash",
             Self::NotConfirmed { .. } => "send",
-            Self::AudioNotFetched => "audio",
             Self::SelfApproved { .. } => "user",
         }
     }
@@ -103,7 +91,6 @@ impl Notice {
             Self::Rejected { by, .. } => format!("Rejected by {by}"),
             Self::Cancelled { by, .. } => format!("Cancelled by {by}"),
             Self::NotConfirmed { .. } => "Sent, not confirmed by the carrier".to_owned(),
-            Self::AudioNotFetched => "The recording was not fetched".to_owned(),
             Self::SelfApproved { by } => format!("{by} requested this {noun} and approved it too"),
         }
     }

@@ -27,8 +27,10 @@ fn login(failure: Option<&str>) -> LoginPage {
 
 fn password(error: Option<&str>) -> PasswordPage {
     PasswordPage {
-        frame: Frame::sample(Place::Account),
+        frame: Frame::sample_signed_out(),
+        email: "marek@harbour.example".to_owned(),
         required: error.is_none(),
+        may_skip: error.is_some(),
         minimum_length: 12,
         errors: error
             .map(|text| FormError { field: Some("new_password"), text: text.to_owned() })

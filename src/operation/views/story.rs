@@ -3,14 +3,13 @@
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use super::{notice::ProviderError, text};
+use super::text;
 use crate::web::frame::Tone;
 
 /// What happened, as a kind of thing: it decides the symbol and the colour, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happening {
     Requested,
-    Prepared,
     Approved,
     Rejected,
     Cancelled,
@@ -21,7 +20,6 @@ pub(crate) enum Happening {
     Delivered,
     Failed,
     OutcomeUnknown,
-    LookedUp,
     NeedsReview,
     Resolved,
     Reported,
@@ -39,11 +37,9 @@ impl Happening {
             Self::Failed => Tone::Bad,
             Self::OutcomeUnknown | Self::NeedsReview => Tone::Odd,
             Self::Requested
-            | Self::Prepared
             | Self::Rejected
             | Self::Cancelled
             | Self::Expired
-            | Self::LookedUp
             | Self::Reported
             | Self::Acknowledged
             | Self::Other => Tone::Mute,
@@ -53,7 +49,6 @@ impl Happening {
     pub(crate) fn icon(self) -> &'static str {
         match self {
             Self::Requested => "pencil",
-            Self::Prepared => "audio",
             Self::Approved => "shield-check",
             Self::Rejected => "ban",
             Self::Cancelled => "circle-slash",
@@ -64,7 +59,6 @@ impl Happening {
             Self::Delivered => "delivered",
             Self::Failed => "circle-x",
             Self::OutcomeUnknown => "unknown",
-            Self::LookedUp => "search",
             Self::NeedsReview => "review",
             Self::Resolved => "check",
             Self::Reported => "webhook",
@@ -100,7 +94,7 @@ pub(crate) struct Attempt {
     pub(crate) sid: Option<String>,
     /// `answer`, `callback`, `list` or `person`: whence we know the SID.
     pub(crate) bound_by: Option<String>,
-    pub(crate) error: Option<ProviderError>,
+    pub(crate) error_code: Option<i32>,
     pub(crate) detail: Option<String>,
 }
 
@@ -189,7 +183,7 @@ impl Decided {
 pub(crate) struct LookUp {
     pub(crate) at: OffsetDateTime,
     pub(crate) conclusion: String,
-    pub(crate) raw: Option<Value>,
+    pub(crate) raw: Value,
 }
 
 /// One report of Twilio.
@@ -202,7 +196,7 @@ pub(crate) struct Report {
     pub(crate) source: String,
     /// `reference`, `sid` or `nothing`.
     pub(crate) matched_by: String,
-    pub(crate) error: Option<ProviderError>,
+    pub(crate) error_code: Option<i32>,
     pub(crate) raw: Value,
 }
 
@@ -252,7 +246,6 @@ mod tests {
         let sprite = include_str!("../../../static/icons.svg");
         let all = [
             H::Requested,
-            H::Prepared,
             H::Approved,
             H::Rejected,
             H::Cancelled,
@@ -263,7 +256,6 @@ mod tests {
             H::Delivered,
             H::Failed,
             H::OutcomeUnknown,
-            H::LookedUp,
             H::NeedsReview,
             H::Resolved,
             H::Reported,

@@ -6,28 +6,21 @@ use time::Duration;
 use super::{
     super::{
         content::{Content, Kind},
-        decision::{Act, Approval, Candidate, Deadline, Decision, Resolution, Right},
+        decision::{Act, Approval, Deadline, Decision, Resolution, Right},
         detail::{OperationPage, Request},
-        notice::{Notice, ProviderError},
+        notice::Notice,
         story::{Attempt, Decided, Event, Happening, LookUp, Report},
     },
-    HOSTILE, ID, NOW, recipient, recording, sms, status,
+    HOSTILE, ID, NOW, kind, recipient, recording, sms, status,
 };
 use crate::web::frame::{FormError, Frame, Place};
 
 const SID: &str = "SM7b1f0c52e9d44a0fb1c86e3d2a905f61";
 const DIGEST: &str = "c07e93d1aa54c07e93d1aa54c07e93d1aa54c07e93d1aa54c07e93d1aa54f2b6";
 
-fn refused() -> ProviderError {
-    ProviderError {
-        code: 30_007,
-        words: "The carrier took it for spam. Change the text, or register the sender.".to_owned(),
-    }
-}
-
 fn request() -> Request {
     Request {
-        by: "Dana Ruiz, operator, on the page".to_owned(),
+        by: "Dana Ruiz, on the page".to_owned(),
         at: NOW - Duration::minutes(4),
         note: Some("Customer called, first text may have been missed.".to_owned()),
         rule: "Held: every operation needs a person other than the requester".to_owned(),
@@ -69,7 +62,7 @@ impl OperationPage {
             frame: Frame::sample(Place::Operations),
             now: NOW,
             id: ID.to_owned(),
-            status: status(content.kind(), state),
+            status: status(kind(&content), state),
             since: NOW - Duration::minutes(3),
             provider_word: None,
             from: "+15005550006".to_owned(),
@@ -89,7 +82,6 @@ impl OperationPage {
             attempts: Vec::new(),
             look_ups: Vec::new(),
             reports: Vec::new(),
-            flash: None,
         }
     }
 
@@ -132,6 +124,7 @@ impl OperationPage {
             digest: DIGEST.to_owned(),
             asks_about_duplicate: true,
             warning: Some("90 segments wait before it. At 1 a second it leaves in about 2 minutes.".to_owned()),
+            typed_comment: "\"Checked".to_owned(),
         };
         Self {
             notices: vec![notice],
@@ -160,13 +153,17 @@ impl OperationPage {
                 acts: vec![Act::Reject, Act::Cancel],
                 ..Decision::default()
             },
-            flash: Some("Requested. It waits for approval.".to_owned()),
             ..Self::in_state(sms("Gate code for dock 4 is 7719."), "pending_approval")
         }
     }
 
     fn pending_call() -> Self {
-        let approval = Approval { digest: DIGEST.to_owned(), asks_about_duplicate: false, warning: None };
+        let approval = Approval {
+            digest: DIGEST.to_owned(),
+            asks_about_duplicate: false,
+            warning: None,
+            typed_comment: String::new(),
+        };
         Self {
             decision: Decision {
                 deadline: Some(deadline()),
@@ -223,7 +220,7 @@ impl OperationPage {
             http_status: provider_word.map(|_| 201),
             sid: provider_word.map(|_| SID.to_owned()),
             bound_by: provider_word.map(|_| "answer".to_owned()),
-            error: None,
+            error_code: None,
             detail: None,
         }];
         page
@@ -252,7 +249,7 @@ impl OperationPage {
             word: Some("delivered".to_owned()),
             source: "message_status".to_owned(),
             matched_by: "reference".to_owned(),
-            error: None,
+            error_code: None,
             raw,
         }];
         page.notices = vec![Notice::Conflicted, Notice::DuplicateSuspected];
@@ -273,13 +270,13 @@ impl OperationPage {
         let mut page = Self::sent("accepted", Some("undelivered"));
         page.status = status(Kind::Sms, "failed");
         page.frame = Frame::sample_held(Place::Operations);
-        page.notices = vec![Notice::Failed { reason: "It was not delivered.".to_owned(), error: Some(refused()) }];
+        page.notices = vec![Notice::Failed { reason: "It was not delivered.".to_owned(), code: Some(30_007) }];
         page.reports = vec![Report {
             at: NOW,
             word: Some("undelivered".to_owned()),
             source: "message_status".to_owned(),
             matched_by: "sid".to_owned(),
-            error: Some(refused()),
+            error_code: Some(30_007),
             raw: json!({"ErrorCode": "30007"}),
         }];
         page.decision.acts.push(Act::AskAgain);
@@ -294,7 +291,7 @@ impl OperationPage {
         page.look_ups = vec![LookUp {
             at: NOW,
             conclusion: "Two candidates, so nothing is bound.".to_owned(),
-            raw: Some(json!({"asked": {"From": "+15005550006"}, "found": [SID]})),
+            raw: json!({"asked": {"From": "+15005550006"}, "found": [SID]}),
         }];
         page.decision.resolution = Right::Denied("Marek Nowak or Aisha Bello can settle it.".to_owned());
         page
@@ -306,16 +303,10 @@ impl OperationPage {
         page.notices = vec![Notice::EvidenceUnclear {
             why: "Twilio’s list shows two messages that could be this one.".to_owned(),
         }];
-        let candidate = |sid: &str, word: &str| Candidate {
-            sid: sid.to_owned(),
-            created_at: Some(NOW - Duration::minutes(2)),
-            word: word.to_owned(),
-            comparison: "Identical".to_owned(),
-        };
         page.decision.resolution = Right::Granted(Resolution {
             chosen: "sent".to_owned(),
             typed_sid: SID.to_owned(),
-            candidates: vec![candidate(SID, "delivered"), candidate("SM90aa7f1c52e9d44a0fb1c86e3d2a901d32", "sent")],
+            candidates: vec![SID.to_owned(), "SM90aa7f1c52e9d44a0fb1c86e3d2a901d32".to_owned()],
         });
         page.decision.acts.push(Act::Acknowledge);
         page.decision.errors =
@@ -335,7 +326,6 @@ impl OperationPage {
         page.notices = vec![
             Notice::ExpiredAfterApproval { cause: "Sending was on hold.".to_owned(), at: NOW },
             Notice::ExpiredUndecided { at: NOW },
-            Notice::AudioNotFetched,
         ];
         page.decision.acts.push(Act::Acknowledge);
         page.decision.acts.push(Act::AskAgain);

@@ -6,10 +6,11 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
     content::{Content, Kind, Recipient},
-    list::{Figures, Filter, OperationsPage, Row, Rows},
+    list::{Filter, OperationsPage, Row, Rows},
     new_sms::{NewSmsPage, Typed, Widest},
     status::Status,
 };
+use crate::operation::store::Figures;
 use crate::web::frame::{FormError, Frame, Place};
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-23 14:33:00 UTC);
@@ -27,6 +28,13 @@ fn recording() -> Content {
     Content::CallAudio { url: "https://cdn.harbour.example/harbour-depot-closed.mp3".to_owned() }
 }
 
+fn kind(content: &Content) -> Kind {
+    match content {
+        Content::Sms { .. } => Kind::Sms,
+        Content::CallAudio { .. } => Kind::Call,
+    }
+}
+
 fn status(kind: Kind, state: &str) -> Status {
     Status { kind, state: state.to_owned(), is_settled: false }
 }
@@ -38,7 +46,7 @@ fn recipient(number: &str) -> Recipient {
 fn row(state: &str, number: &str, content: Content, minutes: i64) -> Row {
     Row {
         id: ID.to_owned(),
-        status: status(content.kind(), state),
+        status: status(kind(&content), state),
         recipient: recipient(number),
         content,
         who: if minutes % 2 == 0 { "Dana Ruiz" } else { "key billing-worker" }.to_owned(),
@@ -56,7 +64,7 @@ impl OperationsPage {
                 oldest_waiting: Some(NOW - Duration::minutes(11)),
                 to_settle: 1,
                 under_way: 1,
-                accepted_today: 86,
+                asked_today: 86,
                 delivered_today: 82,
                 failed_today: 4,
             },
@@ -133,7 +141,8 @@ impl NewSmsPage {
             size: None,
             widest: None,
             approvers: "Anyone with the role Approver, except you".to_owned(),
-            open_hours: 24,
+            is_held: true,
+            open_for: "24 h".to_owned(),
             again: None,
             correlation_id: "req-7f3a90".to_owned(),
         }

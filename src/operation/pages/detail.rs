@@ -1,0 +1,79 @@
+//! One operation, whole.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::rights::{self, Reader, Typed};
+use super::visit::Visit;
+use super::{facts, notices, timeline};
+use crate::error::{Problem, Result};
+use crate::operation::status::State;
+use crate::operation::store::{self, Operation};
+use crate::operation::views::detail::OperationPage;
+use crate::web::extract::Path;
+use crate::web::frame::{Place, html};
+
+pub(super) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    match visit.find(&id).await? {
+        Some(operation) => Ok(html(StatusCode::OK, &page(&visit, &operation, None).await?)),
+        None => visit.not_found().await,
+    }
+}
+
+/// The page of an operation; after a refused decision it says why, and keeps what was typed.
+pub(super) async fn page(
+    visit: &Visit,
+    operation: &Operation,
+    refused: Option<(&Problem, Typed)>,
+) -> Result<OperationPage> {
+    let app = &visit.app;
+    let mode = app.config.mode;
+    let (frame, story, twin, queued) = tokio::try_join!(
+        visit.frame(Place::Operations),
+        async { Ok(store::story(&app.db, operation.id).await?) },
+        twin(visit, operation),
+        queued(visit, operation),
+    )?;
+    let settings = app.settings.current();
+    let reader = Reader { principal: &visit.principal, settings: &settings, mode };
+    let mut decision = rights::decision(&reader, operation, queued);
+    if let Some((problem, typed)) = refused {
+        decision = rights::refused(decision, problem, typed);
+    }
+    Ok(OperationPage {
+        frame,
+        now: app.clock.now(),
+        id: operation.id.to_string(),
+        status: facts::status(operation),
+        since: timeline::since(operation, &story),
+        provider_word: operation.provider_status.clone(),
+        from: operation.from_number.clone(),
+        recipient: facts::recipient(operation, visit.is_masked()),
+        content: facts::content(operation),
+        request: facts::request(operation),
+        notices: notices::notices(operation, &story, twin.as_ref()),
+        decision,
+        events: timeline::events(operation, &story),
+        decisions: facts::decisions(operation, &story),
+        attempts: facts::attempts(&story),
+        look_ups: facts::look_ups(&story),
+        reports: facts::reports(&story),
+    })
+}
+
+/// The earlier operation that this one may repeat, while that is to be decided.
+async fn twin(visit: &Visit, operation: &Operation) -> Result<Option<Operation>> {
+    let app = &visit.app;
+    match operation.possible_duplicate_of.filter(|_| operation.state == State::PendingApproval) {
+        Some(twin) => Ok(store::find(&app.db, &app.clock, app.config.mode, twin).await?),
+        None => Ok(None),
+    }
+}
+
+/// The segments that its sender has to send first, while that is to be decided.
+async fn queued(visit: &Visit, operation: &Operation) -> Result<i64> {
+    if operation.state != State::PendingApproval {
+        return Ok(0);
+    }
+    Ok(store::queued_segments(&visit.app.db, operation.mode, operation.kind, &operation.from_number).await?)
+}

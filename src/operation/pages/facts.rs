@@ -1,0 +1,142 @@
+//! What stands written about an operation, in the words of the pages.
+
+use serde_json::json;
+
+use crate::operation::store::{self, Operation, Story};
+use crate::operation::views::content::{Content, Kind, Recipient};
+use crate::operation::views::detail::Request;
+use crate::operation::views::status::Status;
+use crate::operation::views::story::{Attempt, Decided, LookUp, Report};
+
+pub(super) fn status(operation: &Operation) -> Status {
+    Status {
+        kind: operation.kind,
+        state: operation.state.as_str().to_owned(),
+        is_settled: operation.settled_at.is_some(),
+    }
+}
+
+pub(super) fn recipient(operation: &Operation, is_masked: bool) -> Recipient {
+    Recipient { number: operation.to_number.clone(), is_masked }
+}
+
+pub(super) fn content(operation: &Operation) -> Content {
+    match operation.kind {
+        Kind::Sms => Content::Sms {
+            message: operation.message.clone().unwrap_or_default(),
+            segments: operation.segments.unwrap_or_default(),
+            encoding: operation.encoding.clone().unwrap_or_default(),
+        },
+        Kind::Call => Content::CallAudio { url: operation.audio_url.clone().unwrap_or_default() },
+    }
+}
+
+pub(super) fn request(operation: &Operation) -> Request {
+    Request {
+        by: requested_by(operation),
+        at: operation.created_at,
+        note: operation.note.clone(),
+        rule: operation.gate_rule.clone(),
+        mode: operation.mode.to_string(),
+        digest: operation.digest(),
+        expires_at: operation.expires_at,
+        execute_before: operation.execute_before,
+        idempotency_key: operation.idempotency_key.clone(),
+        replays: operation.replays,
+        last_replayed_at: operation.last_replayed_at,
+        correlation_id: operation.correlation_id.clone(),
+        sid: operation.provider_sid.clone(),
+    }
+}
+
+/// Through what it was asked for.
+pub(super) fn source(operation: &Operation) -> &'static str {
+    match operation.source.as_str() {
+        "page" => "on the page",
+        "command" => "on the command line",
+        "gateway" => "through the voice gateway",
+        _ => "through the API",
+    }
+}
+
+fn requested_by(operation: &Operation) -> String {
+    let who = by(Some(&operation.requester), operation.token_name.as_deref(), None);
+    format!("{who}, {}", source(operation))
+}
+
+/// A person, the key that acted for them, or a rule.
+pub(super) fn by(person: Option<&str>, token: Option<&str>, rule: Option<&str>) -> String {
+    match (person, token, rule) {
+        (Some(person), Some(token), _) => format!("API key {token} for {person}"),
+        (Some(person), None, _) => person.to_owned(),
+        (None, _, Some(rule)) => format!("Rule “{rule}”"),
+        (None, _, None) => "nobody".to_owned(),
+    }
+}
+
+pub(super) fn attempts(story: &Story) -> Vec<Attempt> {
+    let attempt = |attempt: &store::Attempt| Attempt {
+        number: attempt.number,
+        state: attempt.state.clone(),
+        started_at: attempt.started_at,
+        took: attempt.ended_at.map(|ended_at| ended_at - attempt.started_at),
+        http_status: attempt.http_status,
+        sid: attempt.provider_sid.clone(),
+        bound_by: attempt.bound_by.clone(),
+        error_code: attempt.error_code,
+        detail: attempt.detail.clone(),
+    };
+    story.attempts.iter().map(attempt).collect()
+}
+
+pub(super) fn decisions(operation: &Operation, story: &Story) -> Vec<Decided> {
+    let decided = |decision: &store::Decision| Decided {
+        at: decision.decided_at,
+        decision: decision.decision.clone(),
+        outcome: decision.outcome.clone(),
+        by: by(decision.decided_by.as_deref(), decision.token.as_deref(), decision.rule.as_deref()),
+        reason: decision.reason.clone(),
+        is_own_request: decision.self_approved || decision.decided_by.as_ref() == Some(&operation.requester),
+        digest: decision.digest_hex(),
+        sid: decision.sid.clone(),
+    };
+    story.decisions.iter().map(decided).collect()
+}
+
+pub(super) fn look_ups(story: &Story) -> Vec<LookUp> {
+    let look_up = |evidence: &store::Evidence| LookUp {
+        at: evidence.at,
+        conclusion: evidence.conclusion.clone(),
+        raw: json!({ "asked": evidence.asked, "found": evidence.found }),
+    };
+    story.evidence.iter().map(look_up).collect()
+}
+
+pub(super) fn reports(story: &Story) -> Vec<Report> {
+    let report = |event: &store::Event| Report {
+        at: event.received_at,
+        word: event.status.clone(),
+        source: event.kind.clone(),
+        matched_by: event.matched_by.clone(),
+        error_code: event.error_code,
+        raw: event.payload.clone(),
+    };
+    story.events.iter().map(report).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::operation;
+    use super::*;
+    use crate::operation::status::State;
+
+    #[test]
+    fn a_token_is_named_with_the_person_behind_it() {
+        let mut asked = operation(State::PendingApproval);
+        assert_eq!(requested_by(&asked), "Dana Ruiz, on the page");
+        asked.token_name = Some("billing-worker".to_owned());
+        "api".clone_into(&mut asked.source);
+        assert_eq!(requested_by(&asked), "API key billing-worker for Dana Ruiz, through the API");
+        assert_eq!(by(None, None, Some("Approval is switched off")), "Rule “Approval is switched off”");
+    }
+}

@@ -1,0 +1,165 @@
+//! What must be read before acting on an operation, the most urgent first.
+
+use crate::operation::status::State;
+use crate::operation::store::{Operation, Story};
+use crate::operation::views::notice::Notice;
+
+use super::facts;
+
+/// The notices of an operation. `twin` is the earlier one that it may repeat.
+pub(super) fn notices(operation: &Operation, story: &Story, twin: Option<&Operation>) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if operation.duplicate_suspected_at.is_some() {
+        notices.push(Notice::DuplicateSuspected);
+    }
+    if operation.conflicted_at.is_some() {
+        notices.push(Notice::Conflicted);
+    }
+    notices.extend(of_state(operation, story));
+    if let Some(twin) = twin.filter(|_| operation.state == State::PendingApproval) {
+        let status = facts::status(twin);
+        notices.push(Notice::PossibleDuplicate { id: twin.id.to_string(), at: twin.created_at, status });
+    }
+    if operation.self_approved
+        && let Some(by) = &operation.approver
+    {
+        notices.push(Notice::SelfApproved { by: by.clone() });
+    }
+    notices
+}
+
+fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
+    let reason = || operation.reason.clone().unwrap_or_else(|| "No reason was given.".to_owned());
+    let who_decided = |decision: &str| {
+        let last = story.decisions.iter().rev().find(|made| made.decision == decision)?;
+        Some(facts::by(last.decided_by.as_deref(), last.token.as_deref(), last.rule.as_deref()))
+    };
+    let notice = match operation.state {
+        State::Approved => return waiting(operation),
+        State::Unknown => Notice::OutcomeUnknown { why: reason() },
+        State::NeedsReview => Notice::EvidenceUnclear { why: reason() },
+        State::Failed => match who_decided("resolve") {
+            Some(by) if operation.reason_code.as_deref() == Some("resolved_failed") => {
+                Notice::Failed { reason: format!("{by} settled it as not sent: “{}”", reason()), code: None }
+            }
+            _ => Notice::Failed { reason: reason(), code: operation.error_code },
+        },
+        State::Expired => match operation.execute_before {
+            Some(at) => Notice::ExpiredAfterApproval { cause: reason(), at },
+            None => Notice::ExpiredUndecided { at: operation.expires_at },
+        },
+        State::Rejected => Notice::Rejected { by: who_decided("reject").unwrap_or_else(service), reason: reason() },
+        State::Cancelled => Notice::Cancelled {
+            by: who_decided("cancel").unwrap_or_else(service),
+            reason: operation.reason.as_ref().map(|reason| format!("{}.", reason.trim_end_matches('.'))),
+        },
+        State::Accepted => match (operation.settled_at, operation.accepted_at) {
+            (Some(_), Some(accepted_at)) => Notice::NotConfirmed { accepted_at },
+            _ => return Vec::new(),
+        },
+        State::Preparing | State::PendingApproval | State::Sending | State::Delivered => return Vec::new(),
+    };
+    vec![notice]
+}
+
+/// Why an approved operation has not gone out yet.
+fn waiting(operation: &Operation) -> Vec<Notice> {
+    let blocked = operation.blocked_by.map(|by| Notice::Blocked { by: by.to_string() });
+    let delayed = operation.delay_reason.as_ref().map(|reason| Notice::Delayed {
+        reason: format!("{}.", reason.trim_end_matches('.')),
+        since: operation.approved_at.unwrap_or(operation.created_at),
+    });
+    blocked.into_iter().chain(delayed).collect()
+}
+
+fn service() -> String {
+    "the service".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{NOW, decision, operation, story};
+    use super::*;
+    use crate::id::OperationId;
+
+    fn titles(operation: &Operation, story: &Story) -> Vec<String> {
+        notices(operation, story, None).iter().map(|notice| notice.title(operation.kind)).collect()
+    }
+
+    #[test]
+    fn what_is_quiet_says_nothing() {
+        for state in [State::PendingApproval, State::Approved, State::Sending, State::Accepted, State::Delivered] {
+            assert_eq!(titles(&operation(state), &story()), [""; 0], "{state}");
+        }
+    }
+
+    #[test]
+    fn every_ending_that_is_not_a_delivery_says_why() {
+        let mut ended = story();
+        ended.decisions = vec![decision("reject"), decision("cancel")];
+        for (state, title) in [
+            (State::Unknown, "The outcome is not known, so nothing is sent again"),
+            (State::NeedsReview, "The evidence does not settle it, so nothing was sent again"),
+            (State::Failed, "This SMS failed"),
+            (State::Expired, "Nobody decided in time, and nothing was sent"),
+            (State::Rejected, "Rejected by Marek Nowak"),
+            (State::Cancelled, "Cancelled by Marek Nowak"),
+        ] {
+            assert_eq!(titles(&operation(state), &ended), [title], "{state}");
+        }
+    }
+
+    #[test]
+    fn an_approved_one_says_what_it_waits_for() {
+        let mut held_up = operation(State::Approved);
+        held_up.blocked_by = Some(OperationId::new());
+        held_up.delay_reason = Some("Twilio could not be reached".to_owned());
+        held_up.self_approved = true;
+        held_up.approver = Some("Dana Ruiz".to_owned());
+        assert_eq!(
+            titles(&held_up, &story()),
+            [
+                "It waits for another SMS that looks the same",
+                "It could not be sent so far",
+                "Dana Ruiz requested this SMS and approved it too"
+            ]
+        );
+    }
+
+    #[test]
+    fn marks_stand_before_everything_else() {
+        let mut marked = operation(State::Delivered);
+        marked.conflicted_at = Some(NOW);
+        marked.duplicate_suspected_at = Some(NOW);
+        assert_eq!(titles(&marked, &story()), ["It may have gone out twice", "Twilio’s reports contradict each other"]);
+    }
+
+    #[test]
+    fn an_approval_that_ran_out_is_told_from_none() {
+        let mut expired = operation(State::Expired);
+        expired.execute_before = Some(NOW);
+        expired.reason = Some("Sending was on hold until its time ran out. Nothing was sent.".to_owned());
+        assert_eq!(titles(&expired, &story()), ["The approval ran out, and nothing was sent"]);
+    }
+
+    #[test]
+    fn the_earlier_one_is_shown_only_while_somebody_decides() {
+        let twin = operation(State::Delivered);
+        assert_eq!(notices(&operation(State::PendingApproval), &story(), Some(&twin)).len(), 1);
+        assert_eq!(notices(&operation(State::Sending), &story(), Some(&twin)).len(), 0);
+    }
+
+    #[test]
+    fn a_persons_word_is_told_as_such() {
+        let mut failed = operation(State::Failed);
+        failed.reason = Some("Asked the recipient".to_owned());
+        failed.reason_code = Some("resolved_failed".to_owned());
+        let mut settled = story();
+        settled.decisions = vec![decision("resolve")];
+        let notices = notices(&failed, &settled, None);
+        assert!(
+            matches!(&notices[..], [Notice::Failed { reason, code: None }] if reason == "Marek Nowak settled it as not sent: “Asked the recipient”"),
+            "{notices:?}"
+        );
+    }
+}

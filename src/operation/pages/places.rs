@@ -1,0 +1,32 @@
+//! Places of the menu that explain, and need nothing but the frame.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+
+use super::visit::Visit;
+use crate::error::Result;
+use crate::operation::views::help::HelpPage;
+use crate::state::AppState;
+use crate::web::frame::{Place, html};
+use crate::web::views::{AUDIT, CALLS, Guide, INTEGRATIONS, PlacePage, VAULT};
+
+/// The routes of these places.
+pub(super) fn router() -> Router<AppState> {
+    let guide = |place, guide: &'static Guide| get(move |visit: Visit| explain(visit, place, guide));
+    Router::new()
+        .route("/dashboard/operations/new-call", guide(Place::Operations, &CALLS))
+        .route("/dashboard/integrations", guide(Place::Integrations, &INTEGRATIONS))
+        .route("/dashboard/settings", guide(Place::Settings, &VAULT))
+        .route("/dashboard/audit", guide(Place::Audit, &AUDIT))
+        .route("/dashboard/help", get(help))
+}
+
+async fn explain(visit: Visit, place: Place, guide: &'static Guide) -> Result<Response> {
+    Ok(html(StatusCode::OK, &PlacePage { frame: visit.frame(place).await?, guide }))
+}
+
+async fn help(visit: Visit) -> Result<Response> {
+    Ok(html(StatusCode::OK, &HelpPage { frame: visit.frame(Place::Help).await? }))
+}

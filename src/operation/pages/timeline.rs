@@ -1,0 +1,208 @@
+//! The timeline: the lines of the audit, in plain words.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::facts;
+use crate::operation::store::{HistoryLine, Operation, Story};
+use crate::operation::views::story::{Event, Happening};
+use crate::twilio::errors;
+
+/// What happened, oldest first.
+pub(super) fn events(operation: &Operation, story: &Story) -> Vec<Event> {
+    story.history.iter().map(|line| event(operation, line)).collect()
+}
+
+/// When the operation came into the state in which it is.
+pub(super) fn since(operation: &Operation, story: &Story) -> OffsetDateTime {
+    let state = Some(operation.state.as_str());
+    let moved = |line: &&HistoryLine| line.to_state.as_deref() == state && line.from_state != line.to_state;
+    story.history.iter().rev().find(moved).map_or(operation.created_at, |line| line.at)
+}
+
+fn event(operation: &Operation, line: &HistoryLine) -> Event {
+    let (happening, title, text) = told(operation, line);
+    Event {
+        at: line.at,
+        happening,
+        title,
+        actor: actor(line),
+        text,
+        correlation_id: line.correlation_id.clone().filter(|id| !id.is_empty()),
+        raw: line.details.as_object().is_some_and(|members| !members.is_empty()).then(|| line.details.clone()),
+    }
+}
+
+/// Who did it; the service's own parts are nobody.
+fn actor(line: &HistoryLine) -> Option<String> {
+    match (&line.person, line.actor.as_str()) {
+        (Some(person), _) => Some(facts::by(Some(person), line.token.as_deref(), None)),
+        (None, "twilio") => Some("Twilio".to_owned()),
+        (None, "command line") => Some("somebody on the command line".to_owned()),
+        (None, _) => None,
+    }
+}
+
+fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String) {
+    let details = Details(&line.details);
+    let attempt =
+        details.number("attempt").map_or_else(|| "The attempt".to_owned(), |number| format!("Attempt {number}"));
+    let reason = details.text("reason").unwrap_or_default();
+    let (happening, title, text) = match line.action.as_str() {
+        "operation.asked" => {
+            let rule = details.text("rule").unwrap_or_default();
+            (Happening::Requested, "Requested", format!("Asked for {}. {rule}.", facts::source(operation)))
+        }
+        "approval.granted" => (Happening::Approved, "Approved", quoted(details.text("comment"))),
+        "approval.rejected" => (Happening::Rejected, "Rejected", quoted(details.text("reason"))),
+        "operation.cancelled" if reason == "mode_changed" => {
+            (Happening::Cancelled, "Cancelled", "The service was started in the other mode.".to_owned())
+        }
+        "operation.cancelled" => (Happening::Cancelled, "Cancelled", quoted(details.text("reason"))),
+        "approval.expired" => (Happening::Expired, "Expired", operation.reason.clone().unwrap_or_default()),
+        "dispatch.claimed" => (Happening::SendingBegan, "Sending began", format!("{attempt}.")),
+        "dispatch.accepted" => {
+            (Happening::Accepted, "Accepted by Twilio", format!("Twilio answered {}.", attempt.to_lowercase()))
+        }
+        "dispatch.refused" => (Happening::Failed, "Refused by Twilio", reason.to_owned()),
+        "dispatch.not_sent" => return (Happening::NotSent, format!("{attempt} was not sent"), reason.to_owned()),
+        "dispatch.unknown" => (Happening::OutcomeUnknown, "Outcome unknown", reason.to_owned()),
+        "dispatch.needs_review" => (Happening::NeedsReview, "Needs review", reason.to_owned()),
+        "dispatch.reconciled" => {
+            (Happening::Reported, "Settled by a report", format!("{attempt} is at Twilio: its own report says so."))
+        }
+        "twilio.callback" => return reported(line, &details),
+        "operation.resolved" => {
+            let title = match details.text("outcome") {
+                Some("sent") => "Settled: it was sent",
+                Some("failed") => "Settled: it was not sent",
+                _ => "Settled: send it again",
+            };
+            (Happening::Resolved, title, quoted(details.text("reason")))
+        }
+        "operation.acknowledged" => (Happening::Acknowledged, "Taken off the attention list", String::new()),
+        action => (Happening::Other, action, String::new()),
+    };
+    (happening, title.to_owned(), text)
+}
+
+/// A report of Twilio's, and what it did.
+fn reported(line: &HistoryLine, details: &Details<'_>) -> (Happening, String, String) {
+    let word = details.text("status").unwrap_or("nothing");
+    let mut text = format!("Twilio says “{word}”.");
+    if let Some(code) = details.number("errorCode").and_then(|code| i32::try_from(code).ok()) {
+        text = format!("{text} {} ({code})", errors::in_words(code));
+    }
+    if details.is("conflicted") {
+        text.push_str(" This contradicts what stood here before.");
+    }
+    if details.is("duplicateSuspected") {
+        text.push_str(" This attempt had been taken for not sent.");
+    }
+    let moved = line.from_state != line.to_state;
+    let (happening, title) = match line.to_state.as_deref() {
+        Some("delivered") if moved => (Happening::Delivered, "Delivered"),
+        Some("failed") if moved => (Happening::Failed, "Not delivered"),
+        Some("accepted") if moved => (Happening::Accepted, "Accepted by Twilio"),
+        _ => (Happening::Reported, "Reported"),
+    };
+    (happening, title.to_owned(), text)
+}
+
+fn quoted(words: Option<&str>) -> String {
+    words.map_or_else(String::new, |words| format!("“{words}”"))
+}
+
+/// The details of a line.
+struct Details<'a>(&'a Value);
+
+impl<'a> Details<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.0.get(name).and_then(Value::as_i64)
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::samples::{NOW, line, operation, story};
+    use super::*;
+    use crate::operation::status::State;
+
+    fn title_and_text(line: &HistoryLine) -> (String, String) {
+        let event = event(&operation(State::Accepted), line);
+        (event.title, event.text)
+    }
+
+    #[test]
+    fn every_line_that_is_written_has_words_of_its_own() {
+        for action in [
+            "operation.asked",
+            "operation.cancelled",
+            "operation.resolved",
+            "operation.acknowledged",
+            "approval.granted",
+            "approval.rejected",
+            "approval.expired",
+            "dispatch.claimed",
+            "dispatch.accepted",
+            "dispatch.refused",
+            "dispatch.not_sent",
+            "dispatch.unknown",
+            "dispatch.needs_review",
+            "dispatch.reconciled",
+            "twilio.callback",
+        ] {
+            let event = event(&operation(State::Accepted), &line(action, json!({})));
+            assert!(event.happening != Happening::Other && event.title != action, "{action}");
+        }
+        let unknown = event(&operation(State::Accepted), &line("operation.teleported", json!({})));
+        assert_eq!((unknown.happening, unknown.title.as_str()), (Happening::Other, "operation.teleported"));
+    }
+
+    #[test]
+    fn people_are_named_and_parts_of_the_service_are_nobody() {
+        let mut line = line("approval.granted", json!({ "comment": "Checked" }));
+        assert_eq!(actor(&line), None);
+        line.person = Some("Marek Nowak".to_owned());
+        assert_eq!(actor(&line).as_deref(), Some("Marek Nowak"));
+        line.token = Some("ci".to_owned());
+        assert_eq!(actor(&line).as_deref(), Some("API key ci for Marek Nowak"));
+        assert_eq!(title_and_text(&line), ("Approved".to_owned(), "“Checked”".to_owned()));
+    }
+
+    #[test]
+    fn a_report_is_told_by_what_it_did() {
+        let mut report = line("twilio.callback", json!({ "status": "undelivered", "errorCode": 30003 }));
+        (report.from_state, report.to_state) = (Some("accepted".to_owned()), Some("failed".to_owned()));
+        let (title, text) = title_and_text(&report);
+        assert_eq!(title, "Not delivered");
+        assert!(text.starts_with("Twilio says “undelivered”. The phone cannot be reached."), "{text}");
+        report.from_state = Some("failed".to_owned());
+        report.details = json!({ "status": "delivered", "conflicted": true });
+        let (title, text) = title_and_text(&report);
+        assert_eq!(title, "Reported");
+        assert!(text.ends_with("contradicts what stood here before."), "{text}");
+    }
+
+    #[test]
+    fn a_state_begins_with_the_line_that_led_into_it() {
+        let mut history = story();
+        let mut moved = line("dispatch.accepted", json!({}));
+        moved.at = NOW - time::Duration::minutes(2);
+        (moved.from_state, moved.to_state) = (Some("sending".to_owned()), Some("accepted".to_owned()));
+        let mut stayed = line("twilio.callback", json!({}));
+        (stayed.from_state, stayed.to_state) = (Some("accepted".to_owned()), Some("accepted".to_owned()));
+        history.history = vec![moved, stayed];
+        assert_eq!(since(&operation(State::Accepted), &history), NOW - time::Duration::minutes(2));
+    }
+}

@@ -1,0 +1,123 @@
+//! Who looks at a page, and the frame around what they see.
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+
+use crate::audit::Actor;
+use crate::auth::{Permission, Principal, Refusal, Role, SignedIn};
+use crate::config::{Mode, Operating};
+use crate::error::{Error, Problem, Result};
+use crate::guard::hold::{self, Hold};
+use crate::operation::store::{self, Counts, Operation};
+use crate::state::AppState;
+use crate::web::banners::Banner;
+use crate::web::client::ClientAddress;
+use crate::web::correlation::CorrelationId;
+use crate::web::frame::{self, Frame, Place, Theme, html};
+use crate::web::views::ErrorPage;
+
+/// A person at a page of ours, with everything that a handler needs of them.
+pub(super) struct Visit {
+    pub(super) app: AppState,
+    pub(super) principal: Principal,
+    /// The author of whatever they change.
+    pub(super) actor: Actor,
+    pub(super) correlation_id: String,
+    theme: Theme,
+}
+
+impl FromRequestParts<AppState> for Visit {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let SignedIn(principal) = SignedIn::from_request_parts(parts, app).await?;
+        let Ok(theme) = Theme::from_request_parts(parts, app).await;
+        let Ok(address) = ClientAddress::from_request_parts(parts, app).await;
+        let Ok(correlation_id) = CorrelationId::from_request_parts(parts, app).await;
+        principal.require(Permission::ReadOperations).map_err(Error::from)?;
+        let actor = principal.actor(address, &correlation_id);
+        Ok(Self { app: app.clone(), principal, actor, correlation_id: correlation_id.0, theme })
+    }
+}
+
+impl Visit {
+    /// Viewers see the ends of telephone numbers only, and no raw data.
+    pub(super) fn is_masked(&self) -> bool {
+        self.principal.role == Role::Viewer
+    }
+
+    /// The frame of a page at this place, as things stand now.
+    pub(super) async fn frame(&self, place: Place) -> Result<Frame> {
+        let Self { app, principal, theme, .. } = self;
+        let mode = app.config.mode;
+        let counts = store::counts(&app.db, &app.clock, mode);
+        let (counts, hold) = tokio::try_join!(counts, hold::current(&app.db))?;
+        let person = person(principal, &app.settings.current(), mode, counts, &hold, place);
+        Ok(Frame::of(mode, *theme, person))
+    }
+
+    /// The operation that an address names, if there is one.
+    pub(super) async fn find(&self, id: &str) -> Result<Option<Operation>> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        Ok(store::find(&self.app.db, &self.app.clock, self.app.config.mode, id).await?)
+    }
+
+    /// The page of an address that names nothing, with the menu, so that the reader can go on.
+    pub(super) async fn not_found(&self) -> Result<Response> {
+        let status = StatusCode::NOT_FOUND;
+        let page = ErrorPage {
+            frame: self.frame(Place::Operations).await?,
+            status: status.as_u16(),
+            title: "There is no such operation".to_owned(),
+            detail: format!("Nothing stands at this address in {} mode.", self.app.config.mode),
+            advice: "Check the address, or start from the list of operations.".to_owned(),
+            correlation_id: self.correlation_id.clone(),
+        };
+        Ok(html(status, &page))
+    }
+}
+
+/// What a refusal says to the reader; a fault of ours is not theirs to mend, and goes on as it is.
+pub(super) fn refusal(error: Error) -> Result<Problem> {
+    match error {
+        Error::Problem(problem) if problem.status.is_client_error() => Ok(*problem),
+        error => Err(error),
+    }
+}
+
+fn person(
+    principal: &Principal,
+    settings: &Operating,
+    mode: Mode,
+    counts: Counts,
+    hold: &Hold,
+    place: Place,
+) -> frame::SignedIn {
+    let may_hold = principal.may(Permission::Hold);
+    let reason = hold.held.then(|| hold.reason.clone().unwrap_or_default());
+    let mut banners: Vec<Banner> = reason.iter().map(|reason| Banner::held(reason, may_hold)).collect();
+    if !settings.approval.required {
+        banners.push(Banner::approval_off());
+    }
+    // In the sandbox nobody is reached: there it is worth saying only if somebody chose it.
+    if settings.approval.allow_self_approval || (mode == Mode::Live && !settings.approval.four_eyes(mode)) {
+        banners.push(Banner::self_approval_allowed());
+    }
+    if principal.must_change_password {
+        banners.push(Banner::initial_password());
+    }
+    frame::SignedIn {
+        name: principal.name.clone(),
+        email: principal.email.clone(),
+        role: principal.role.to_string(),
+        may_request: principal.may(Permission::AskOperations),
+        may_hold,
+        waiting: counts.waiting,
+        attention: counts.attention,
+        held: reason,
+        banners,
+        place,
+    }
+}
