@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # To be sourced: takes over the variables of .env in the current folder. They are read, not executed, and what is already
 # in the environment wins.
 if [ -f .env ]; then
