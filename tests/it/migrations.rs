@@ -260,6 +260,19 @@ async fn an_approval_is_whole_of_another_person_and_of_this_content() {
     }
 }
 
+/// A NULL makes a check neither true nor false, and PostgreSQL lets such a row in.
+#[tokio::test]
+async fn nothing_is_sent_without_an_approval() {
+    let (_database, mut connection) = with_samples().await;
+    for state in ["approved", "sending", "accepted", "delivered", "unknown", "needs_review"] {
+        let changes = json!({
+            "state": state,
+            "approved_by": null, "approved_digest": null, "approved_at": null, "execute_before": null,
+        });
+        assert_eq!(refusal(&mut connection, &copy(&changes)).await, "sent_only_what_was_approved", "{state}");
+    }
+}
+
 #[tokio::test]
 async fn the_database_and_the_program_know_the_same_moves() {
     let (_database, mut connection) = with_samples().await;
