@@ -38,7 +38,9 @@ impl Vault {
             match self.previous_token(&held, previous, current.account_sid) {
                 Ok(token) => tokens.push(token),
                 // Whoever set a token anew because the old one does not open must not lose the callbacks of the new one.
-                Err(error) => tracing::warn!(event = "vault.unopened", %error, "the previous auth token verifies nothing"),
+                Err(error) => {
+                    tracing::warn!(event = "vault.unopened", %error, "the previous auth token verifies nothing")
+                }
             }
         }
         Ok(tokens)

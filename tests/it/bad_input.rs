@@ -121,10 +121,14 @@ async fn a_body_that_is_no_request_is_refused_with_the_place_of_the_fault() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_wrong_field_is_told_at_once() {
     let caller = Caller::start().await;
-    let answer = caller.send_json(json!({ "to": 5, "message": ["x"], "from": {}, "note": true, "colour": "red" })).await;
+    let answer =
+        caller.send_json(json!({ "to": 5, "message": ["x"], "from": {}, "note": true, "colour": "red" })).await;
     assert_problem(&answer, 400, "invalid_request", "These fields need a change: colour, to, message, from, note.");
     let wrong = wrong_fields(&answer);
-    assert_eq!(wrong[0].1, "There is no such field. Remove it; the fields are to, message, from, idempotencyKey, note.");
+    assert_eq!(
+        wrong[0].1,
+        "There is no such field. Remove it; the fields are to, message, from, idempotencyKey, note."
+    );
     assert!(wrong[1..].iter().all(|(_, message)| message == "This field must be a string."), "{wrong:?}");
 
     let answer = caller.send_json(json!({})).await;
@@ -235,13 +239,19 @@ async fn raw(service: &Service, bytes: &[u8]) -> Answer {
 async fn only_json_is_read_as_json() {
     let caller = Caller::start().await;
     let body = json!({ "to": "+14155550132", "message": "Hello" }).to_string();
-    for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/jsonp")] {
+    for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/jsonp")]
+    {
         let mut request = caller.service.request(Method::POST, SEND, &caller.token).body(body.clone());
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
         let answer = caller.service.send(request).await;
-        assert_problem(&answer, 415, "unsupported_media_type", "must be application/json. Set the Content-Type header.");
+        assert_problem(
+            &answer,
+            415,
+            "unsupported_media_type",
+            "must be application/json. Set the Content-Type header.",
+        );
     }
     let request = caller.service.request(Method::POST, SEND, &caller.token).body(body);
     let answer = caller.service.send(request.header("content-type", "Application/JSON; charset=utf-8")).await;

@@ -59,7 +59,8 @@ impl Running {
         let mut output = BufReader::new(child.stdout.take().expect("an output"));
         let prefix = format!("{announcement}: ");
         // Ends with the announcement, or with the program.
-        let url = output.by_ref().lines().find_map(|line| line.expect("a line").strip_prefix(&prefix).map(str::to_owned));
+        let url =
+            output.by_ref().lines().find_map(|line| line.expect("a line").strip_prefix(&prefix).map(str::to_owned));
         let Some(url) = url else {
             let status = child.wait();
             panic!("it did not start ({status:?}): {}", std::fs::read_to_string(&log).unwrap_or_default());
