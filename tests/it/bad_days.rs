@@ -259,13 +259,13 @@ async fn a_database_that_goes_away_while_messages_are_sent_loses_and_doubles_non
     proxy.open();
 
     // A claim whose commit was cut has no owner: past its deadline and settle time a person is asked. Everything else is
-    // recorded or reported.
+    // recorded; Twilio's last report may have come while nobody could take it, more often than it repeats one.
     let settled = || async {
         let mut open = Vec::new();
         for asked in &asked {
             let answer = service.get(&format!("/api/operations/{}", text(&asked["operationId"])), &token).await;
             let state = if answer.status == StatusCode::OK { answer.json()["state"].clone() } else { Value::Null };
-            if !["delivered", "needs_review"].iter().any(|settled| state == *settled) {
+            if !["accepted", "delivered", "needs_review"].iter().any(|settled| state == *settled) {
                 open.push(state);
             }
         }
@@ -284,9 +284,9 @@ async fn a_database_that_goes_away_while_messages_are_sent_loses_and_doubles_non
     assert!(accepted.values().all(|count| *count == 1), "{accepted:?}");
     for (number, asked) in asked.iter().enumerate() {
         let operation = service.operation(&token, &text(&asked["operationId"])).await;
-        // What went out is known to have gone out: Twilio's report tells it where our own record was cut.
+        // What went out is known to have gone out, and what did not is not taken for sent.
         let went_out = accepted.contains_key(&recipient(number));
-        assert_eq!(operation["state"] == "delivered", went_out, "{operation}");
+        assert_eq!(operation["state"] != "needs_review", went_out, "{operation}");
     }
     service.stop().await;
 }
