@@ -26,7 +26,7 @@ pub fn pool(options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(POOL_SIZE)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .max_lifetime(Duration::from_secs(1800))
+        .max_lifetime(Duration::from_mins(30))
         .test_before_acquire(false)
         .connect_lazy_with(options)
 }

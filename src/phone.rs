@@ -48,7 +48,7 @@ impl PhoneNumber {
             ParseError::InvalidCountryCode => InvalidPhoneNumber::CountryCode,
             ParseError::TooShortAfterIdd | ParseError::TooShortNsn => InvalidPhoneNumber::TooShort,
             ParseError::TooLongNsn => InvalidPhoneNumber::TooLong,
-            _ => InvalidPhoneNumber::NotANumber,
+            ParseError::NotANumber(_) => InvalidPhoneNumber::NotANumber,
         })?;
         if number.extension.as_ref().is_some_and(|extension| !extension.is_empty()) {
             return Err(InvalidPhoneNumber::Extension);
@@ -58,7 +58,7 @@ impl PhoneNumber {
             Err(ValidationError::InvalidCountryCode) => return Err(InvalidPhoneNumber::CountryCode),
             Err(ValidationError::TooShort) => return Err(InvalidPhoneNumber::TooShort),
             Err(ValidationError::TooLong) => return Err(InvalidPhoneNumber::TooLong),
-            Err(_) => return Err(InvalidPhoneNumber::NotANumber),
+            Err(ValidationError::InvalidLength) => return Err(InvalidPhoneNumber::NotANumber),
         }
         Ok(Self(number.format_as(PhoneNumberFormat::E164).into_owned()))
     }

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::decisions::{self, Decided};
+use super::decisions::{self, Approving, Decided};
 use super::policy::{self, Decider};
 use crate::audit::Actor;
 use crate::auth::{Permission, Principal};
@@ -45,9 +45,8 @@ pub(crate) async fn perform(
             })?;
             let comment = optional("comment", comment)?;
             let approval = policy::may_approve(&settings, mode, decider, operation.requested_by)?;
-            let approver = (decider, approval);
-            let (db, clock) = (&app.db, &app.clock);
-            decisions::approve(db, clock, &settings, operation, digest, approver, comment.as_deref(), actor).await?
+            let approving = Approving { digest, decider, approval, comment: comment.as_deref() };
+            decisions::approve(&app.db, &app.clock, &settings, operation, &approving, actor).await?
         }
         Act::Reject { reason } => {
             principal.require(Permission::Decide)?;

@@ -22,6 +22,19 @@ pub enum Decided {
     Before,
 }
 
+/// An approval, and what it is bound to.
+#[derive(Debug)]
+pub struct Approving<'a> {
+    /// Exactly this content.
+    pub digest: ContentDigest,
+    /// Who approves.
+    pub decider: Decider,
+    /// Another's request, or one's own.
+    pub approval: Approval,
+    /// For those who read it later.
+    pub comment: Option<&'a str>,
+}
+
 /// Approves exactly the content with this digest. `operation` is what the decider looked at; whether it still stands so
 /// is decided by the statement.
 pub async fn approve(
@@ -29,11 +42,10 @@ pub async fn approve(
     clock: &Clock,
     settings: &Operating,
     operation: &Operation,
-    digest: ContentDigest,
-    (decider, approval): (Decider, Approval),
-    comment: Option<&str>,
+    approving: &Approving<'_>,
     actor: &Actor,
 ) -> Result<Decided> {
+    let &Approving { digest, decider, approval, comment } = approving;
     let moved = sqlx::query_scalar!(
         r#"
         with clock as materialized (

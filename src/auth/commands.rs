@@ -173,7 +173,7 @@ pub async fn token(db: &PgPool, clock: &Clock, command: TokenCommand, mut output
 /// A password from the input's first line, or a random one.
 fn password(from_input: bool, email: &EmailAddress, input: &mut impl BufRead) -> anyhow::Result<NewPassword> {
     if !from_input {
-        return NewPassword::random().map_err(told);
+        return NewPassword::random();
     }
     let mut line = String::new();
     input.read_line(&mut line).context("the password cannot be read from the standard input")?;

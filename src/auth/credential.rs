@@ -5,8 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Result;
-
 /// 256 random bits. The text is handed out once; the hash is what we keep, so that a copy of the table opens nothing.
 /// A plain hash suffices: unlike a password, the text cannot be guessed.
 pub(super) struct Credential {
@@ -20,7 +18,7 @@ pub(super) struct CredentialHash(pub(super) [u8; 32]);
 
 impl Credential {
     /// A new credential whose text starts with `prefix`.
-    pub(super) fn random(prefix: &str) -> Result<Self> {
+    pub(super) fn random(prefix: &str) -> anyhow::Result<Self> {
         let text = format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random_bytes::<32>()?));
         Ok(Self { hash: CredentialHash::of(&text), text: text.into() })
     }
@@ -41,7 +39,7 @@ impl CredentialHash {
 }
 
 /// Random bytes from the operating system.
-pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+pub(super) fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system has no random bytes: {error}"))?;
     Ok(bytes)

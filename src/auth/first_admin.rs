@@ -1,7 +1,7 @@
 //! The first person: made at the first start, so that somebody can sign in and add the others.
 
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -125,6 +125,8 @@ pub(super) async fn remove_password_file(data_dir: &Path, signed_in: &str) {
 
 /// Writes the file whole or not at all, for its owner alone.
 fn write(file: &Path, password: &SecretString) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let draft = file.with_extension("new");
     // A draft that a killed process left behind would keep its own permissions.
     match std::fs::remove_file(&draft) {
@@ -136,5 +138,5 @@ fn write(file: &Path, password: &SecretString) -> io::Result<()> {
     writeln!(written, "{}", password.expose_secret())?;
     written.sync_all()?;
     std::fs::rename(&draft, file)?;
-    std::fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+    std::fs::File::open(folder)?.sync_all()
 }

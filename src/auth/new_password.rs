@@ -7,7 +7,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::EmailAddress;
 use super::credential::random_bytes;
-use crate::error::Result;
 
 /// Fewest characters of a password.
 pub(super) const SHORTEST: usize = 12;
@@ -44,7 +43,7 @@ pub enum WeakPassword {
 
 impl NewPassword {
     /// Takes a text that a person chose. There are no rules of composition: they make passwords worse.
-    pub fn choose(text: SecretString, email: &EmailAddress) -> std::result::Result<Self, WeakPassword> {
+    pub fn choose(text: SecretString, email: &EmailAddress) -> Result<Self, WeakPassword> {
         #[expect(clippy::disallowed_methods, reason = "a new password is measured before it is hashed")]
         match weakness(text.expose_secret(), email) {
             Some(weakness) => Err(weakness),
@@ -53,7 +52,7 @@ impl NewPassword {
     }
 
     /// A random one that can be read aloud: 24 characters in groups of four, 120 bits.
-    pub fn random() -> Result<Self> {
+    pub fn random() -> anyhow::Result<Self> {
         let letters = random_bytes::<24>()?.map(|byte| char::from(READABLE[usize::from(byte % 32)]));
         let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
         Ok(Self(groups.join("-").into()))

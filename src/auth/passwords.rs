@@ -70,13 +70,12 @@ impl Passwords {
     pub fn new(cost: Cost) -> anyhow::Result<Self> {
         let params = Params::new(cost.memory, cost.passes, 1, Some(Params::DEFAULT_OUTPUT_LEN))
             .map_err(|error| anyhow::anyhow!("argon2 does not take this cost: {error}"))?;
-        let random = |error: crate::error::Error| anyhow::Error::msg(error.into_problem().detail);
         let nobody = PasswordHash {
             algorithm: Algorithm::Argon2id.ident(),
             version: Some(Version::V0x13.into()),
             params: ParamsString::try_from(&params).context("argon2 parameters")?,
-            salt: Some(Salt::new(&random_bytes::<16>().map_err(random)?).context("a salt")?),
-            hash: Some(Output::new(&random_bytes::<32>().map_err(random)?).context("a hash")?),
+            salt: Some(Salt::new(&random_bytes::<16>()?).context("a salt")?),
+            hash: Some(Output::new(&random_bytes::<32>()?).context("a hash")?),
         };
         Ok(Self(Arc::new(Inner {
             params,
@@ -131,7 +130,7 @@ impl Inner {
     }
 
     fn hash(&self, password: &SecretString) -> anyhow::Result<String> {
-        let salt = random_bytes::<16>().map_err(|error| anyhow::Error::msg(error.into_problem().detail))?;
+        let salt = random_bytes::<16>()?;
         #[expect(clippy::disallowed_methods, reason = "the password goes into its hash")]
         let hash = self.argon2().hash_password_with_salt(password.expose_secret().as_bytes(), &salt)?;
         Ok(hash.to_string())

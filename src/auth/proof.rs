@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use secrecy::SecretString;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
+use super::EmailAddress;
 use super::network::Masked;
 use super::passwords::Verdict;
 use super::throttle::{self, Subject};
@@ -35,7 +36,15 @@ pub(super) struct Account {
     pub(super) rehashed: Option<String>,
 }
 
-/// Checks the password of the account with this address in lower case.
+/// An account before its password was compared.
+struct Found {
+    id: UserId,
+    email: String,
+    password_hash: String,
+    disabled: bool,
+}
+
+/// Checks the password of the account with this address, as it was typed.
 pub(super) async fn check(
     app: &AppState,
     address: IpAddr,
@@ -49,20 +58,7 @@ pub(super) async fn check(
             return Ok(Answer::Blocked { retry_after });
         }
     }
-    let found = sqlx::query!(
-        r#"
-        select
-            id as "id: UserId",
-            email,
-            password_hash,
-            disabled_at is not null as "disabled!"
-        from users
-        where email = $1
-        "#,
-        email,
-    )
-    .fetch_optional(&app.db)
-    .await?;
+    let found = find(&app.db, email).await?;
     let verdict = app.passwords.verify(password, found.as_ref().map(|found| found.password_hash.as_str())).await;
     if verdict.is_err() {
         // The password was never looked at: a full queue must not lock anybody out.
@@ -81,6 +77,27 @@ pub(super) async fn check(
             Ok(Answer::Refused)
         }
     }
+}
+
+/// The account that a typed address names. What is no address is not even looked for: it may be anything, even text that
+/// no table can hold.
+async fn find(db: &PgPool, typed: &str) -> sqlx::Result<Option<Found>> {
+    let Ok(email) = typed.parse::<EmailAddress>() else { return Ok(None) };
+    sqlx::query_as!(
+        Found,
+        r#"
+        select
+            id as "id: UserId",
+            email,
+            password_hash,
+            disabled_at is not null as "disabled!"
+        from users
+        where email = $1
+        "#,
+        email.as_str(),
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// Forgets the failures of somebody who turned out to know the password; their network gets back this one try only, so

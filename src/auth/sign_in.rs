@@ -52,8 +52,7 @@ pub(super) async fn sign_in(
     email: &str,
     password: &SecretString,
 ) -> Result<Answer<Credential>> {
-    let email = email.trim().to_ascii_lowercase();
-    let account = match proof::check(app, visitor.address.0, &email, password).await? {
+    let account = match proof::check(app, visitor.address.0, email, password).await? {
         Answer::Verified(account) => account,
         Answer::Refused => return Ok(Answer::Refused),
         Answer::Blocked { retry_after } => return Ok(Answer::Blocked { retry_after }),
@@ -85,7 +84,7 @@ pub(super) async fn sign_in(
     let session = sessions::begin(&mut tx, &app.clock, account.id, &visitor.origin()).await?;
     let change = Change { object: users::object(&account.email), action: "user.signed_in", details: json!({}) };
     audit::record(&mut tx, &visitor.actor(account.id, &account.email), change).await?;
-    proof::forgive(&mut tx, visitor.address.0, &email).await?;
+    proof::forgive(&mut tx, visitor.address.0, &account.email).await?;
     sessions::sweep(&mut *tx, &app.clock).await?;
     throttle::sweep(&mut *tx, &app.clock).await?;
     tx.commit().await?;

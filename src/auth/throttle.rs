@@ -37,9 +37,10 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// The account of this name, whether there is one or not. Hashed: people type passwords into the wrong field.
-    pub(super) fn account(email: &str) -> Self {
-        let name = URL_SAFE_NO_PAD.encode(CredentialHash::of(email).0);
+    /// The account of this address as it was typed, whether there is one or not. Hashed: people type passwords into the
+    /// wrong field.
+    pub(super) fn account(typed: &str) -> Self {
+        let name = URL_SAFE_NO_PAD.encode(CredentialHash::of(&typed.trim().to_ascii_lowercase()).0);
         Self { key: format!("account/{name}"), limit: &ACCOUNT }
     }
 

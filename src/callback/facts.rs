@@ -95,6 +95,7 @@ pub(super) async fn take(db: &PgPool, clock: &Clock, mode: Mode, report: &Report
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one statement: everything in it commits together")]
 async fn store_and_move(
     db: &PgPool,
     clock: &Clock,

@@ -58,11 +58,12 @@ async fn verify(app: &AppState, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> 
     let Some(given) = header(signature::SIGNATURE_HEADER) else { return Err(refused("missing").into()) };
     let url = app.public_url.join(uri.path_and_query().map_or("/", |path| path.as_str()));
     let is_form = has_content_type(headers, "application/x-www-form-urlencoded");
-    let params: Vec<(String, String)> = match is_form {
-        true => url::form_urlencoded::parse(body).into_owned().collect(),
-        false => serde_json::from_slice::<std::collections::BTreeMap<String, serde_json::Value>>(body)
+    let params: Vec<(String, String)> = if is_form {
+        url::form_urlencoded::parse(body).into_owned().collect()
+    } else {
+        serde_json::from_slice::<std::collections::BTreeMap<String, serde_json::Value>>(body)
             .map(|members| members.into_iter().map(|(name, value)| (name, text(value))).collect())
-            .unwrap_or_default(),
+            .unwrap_or_default()
     };
     let signed_body = if is_form { Body::Form(&params) } else { Body::Json(body) };
     let request =

@@ -15,7 +15,7 @@ use mission_control::config::Config;
 use mission_control::database;
 use mission_control::private_postgres::{Options, PrivatePostgres, Purpose};
 use mission_control::vault::{Vault, VaultName, commands as vault};
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
@@ -111,7 +111,7 @@ enum Database {
 impl Database {
     async fn open(config: &Config, purpose: Purpose) -> anyhow::Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "the URL may hold the database's password, which is used here")]
-        let url = config.database_url.as_ref().map(|url| url.expose_secret());
+        let url = config.database_url.as_ref().map(ExposeSecret::expose_secret);
         match url {
             // The error does not repeat the URL.
             Some(url) => Ok(Self::Operators(Box::new(url.parse().context("DATABASE_URL cannot be read")?))),

@@ -9,7 +9,7 @@ use super::Mode;
 /// A choice that is the safe one in live mode and the convenient one in the sandbox, unless it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum ByMode<T> {
+pub(super) enum ByMode<T> {
     /// Somebody chose.
     Chosen(T),
     /// The mode decides.
@@ -19,7 +19,7 @@ pub enum ByMode<T> {
 /// The word `by_mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ByModeWord {
+pub(super) enum ByModeWord {
     /// `by_mode`
     ByMode,
 }

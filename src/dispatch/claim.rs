@@ -59,6 +59,7 @@ impl std::fmt::Debug for Reference {
 /// Claims up to `limit` operations that are approved, unchanged since, due, inside their window, not held, not blocked by
 /// a twin, and whose sender may send; each with its attempt, in one commit. An error means that nothing may be sent: a
 /// commit whose outcome is not known is left to the reconciler.
+#[expect(clippy::too_many_lines, reason = "one statement: everything in it commits together")]
 pub async fn claim(
     db: &PgPool,
     clock: &Clock,

@@ -13,7 +13,7 @@ use crate::twilio::{Exchange, SendOutcome, errors};
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Longest pause between two tries.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 
 /// How the rows move.
 struct Move<'a> {
@@ -175,7 +175,7 @@ fn backoff(number: i32) -> Duration {
     let mut random = [0; 1];
     // Without randomness the pause is merely the full one.
     let share = getrandom::fill(&mut random).map_or(0, |()| u32::from(random[0]));
-    full - full / 5 * share / 255
+    full.saturating_sub(full / 5 * share / 255)
 }
 
 #[cfg(test)]

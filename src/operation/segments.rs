@@ -107,6 +107,11 @@ mod tests {
         assert!(vectors.vectors.len() > 20);
         for vector in vectors.vectors {
             let segments = Segments::of(&vector.text);
+            if vector.name.starts_with("smart:") {
+                // What SmartEncoded would make of it. We send with it off: the text that was approved goes out.
+                assert_eq!(segments.encoding, Encoding::Ucs2, "{}", vector.name);
+                continue;
+            }
             assert_eq!(segments.count, vector.segments, "{}", vector.name);
             assert_eq!(segments.encoding.to_string(), vector.encoding, "{}", vector.name);
             assert_eq!(first_outside_gsm(&vector.text).is_some(), !vector.non_gsm.is_empty(), "{}", vector.name);

@@ -27,7 +27,7 @@ pub fn in_words(code: i32) -> &'static str {
         21408 => {
             "Sending to this country is not switched on. Switch it on under Messaging, Geo permissions, in Twilio's console."
         }
-        21602 | 21603 | 21604 => "Twilio missed a required field. This is a fault of ours.",
+        21602..=21604 => "Twilio missed a required field. This is a fault of ours.",
         21606 => "The sender number cannot send an SMS to this recipient. Use another sender.",
         21608 => "The account is a trial, and the recipient is not verified. Verify the number in Twilio's console.",
         21609 => "Twilio does not accept the address for its reports. Check the public URL.",
@@ -37,7 +37,7 @@ pub fn in_words(code: i32) -> &'static str {
         21614 => "The recipient's number cannot receive an SMS. It may be a landline.",
         21617 => "The message is longer than 1600 characters. Shorten it.",
         21635 => "The recipient's number is a landline. It cannot receive an SMS.",
-        21659 | 21660 | 21661 => {
+        21659..=21661 => {
             "The sender number is not a number of this account that can send an SMS. Correct it in the API Vault."
         }
         21266 => "The recipient and the sender are the same number. Correct one.",

@@ -47,10 +47,10 @@ impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
-        match request.headers().contains_key(header::CONTENT_TYPE) {
-            true => <Self as FromRequest<S>>::from_request(request, state).await.map(Some),
-            false => Ok(None),
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(None);
         }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
     }
 }
 

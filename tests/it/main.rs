@@ -2,9 +2,16 @@
 
 mod support;
 
+mod approval;
 mod auth;
+mod callbacks;
+mod fence;
+mod idempotency;
 mod private_postgres;
 mod sandbox;
+mod sending;
 mod settings;
 mod signature;
+mod smoke;
+mod structure;
 mod vault;

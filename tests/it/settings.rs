@@ -6,10 +6,11 @@ use mission_control::settings::{Settings, SettingsError};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::vault::database;
+use crate::support::postgres::{Database, fresh_database};
 
-async fn pool() -> PgPool {
-    mission_control::database::pool(database().await.options)
+async fn fresh_pool() -> (PgPool, Database) {
+    let database = fresh_database().await;
+    (mission_control::database::pool(database.options.clone()), database)
 }
 
 fn config<const N: usize>(variables: [(&str, &str); N]) -> Config {
@@ -40,7 +41,7 @@ async fn insert(db: &PgPool, document: Value) {
 
 #[tokio::test]
 async fn first_starts_at_once_store_one_version() {
-    let db = pool().await;
+    let (db, _database) = fresh_pool().await;
     let config = config([]);
     let starts = futures_util::future::join_all((0..6).map(|_| Settings::load(db.clone(), &config))).await;
     for settings in starts {
@@ -51,7 +52,7 @@ async fn first_starts_at_once_store_one_version() {
 
 #[tokio::test]
 async fn a_change_is_in_force_here_at_once_and_elsewhere_after_a_refresh() {
-    let db = pool().await;
+    let (db, _database) = fresh_pool().await;
     let here = Settings::load(db.clone(), &config([])).await.expect("loaded");
     let there = Settings::load(db.clone(), &config([])).await.expect("loaded");
     here.change(without_approval(&here), &admin()).await.expect("changed");
@@ -76,7 +77,7 @@ async fn a_change_is_in_force_here_at_once_and_elsewhere_after_a_refresh() {
 
 #[tokio::test]
 async fn what_the_environment_fixes_stands_over_all_and_is_not_stored() {
-    let db = pool().await;
+    let (db, _database) = fresh_pool().await;
     let locked = config([("MISSION_CONTROL_APPROVAL_REQUIRED", "false")]);
     let settings = Settings::load(db.clone(), &locked).await.expect("loaded");
     assert!(!settings.current().approval.required);
@@ -97,7 +98,7 @@ async fn what_the_environment_fixes_stands_over_all_and_is_not_stored() {
 
 #[tokio::test]
 async fn documents_of_older_and_newer_programs_are_read_and_kept() {
-    let db = pool().await;
+    let (db, _database) = fresh_pool().await;
     insert(&db, json!({ "approval": { "required": false, "colour": "blue" }, "weather": { "rain": true } })).await;
     let settings = Settings::load(db.clone(), &config([])).await.expect("loaded");
     let mut operating = Operating::clone(&settings.current());
@@ -114,7 +115,7 @@ async fn documents_of_older_and_newer_programs_are_read_and_kept() {
 
 #[tokio::test]
 async fn what_cannot_work_is_neither_stored_nor_put_in_force() {
-    let db = pool().await;
+    let (db, _database) = fresh_pool().await;
     let settings = Settings::load(db.clone(), &config([])).await.expect("loaded");
     let mut operating = Operating::clone(&settings.current());
     operating.dispatch.calls_per_second = -1.0;
@@ -130,7 +131,7 @@ async fn what_cannot_work_is_neither_stored_nor_put_in_force() {
 
 #[tokio::test]
 async fn a_change_made_from_older_settings_is_refused_and_shows_the_newer_ones() {
-    let db = pool().await;
+    let (db, _database) = fresh_pool().await;
     let here = Settings::load(db.clone(), &config([])).await.expect("loaded");
     let there = Settings::load(db.clone(), &config([])).await.expect("loaded");
     let mut other = Operating::clone(&there.current());

@@ -11,38 +11,19 @@ use mission_control::config::{EnvironmentCredentials, MasterKeySource, Mode};
 use mission_control::vault::VaultName::{TwilioAccountSid, TwilioAuthToken, TwilioPhoneNumber};
 use mission_control::vault::{EntryState, Source, Vault, VaultError, VaultName, commands};
 use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection, PgPool};
+
+use crate::support::postgres::{Database, fresh_database};
 
 const OLD: &str = "old:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 const NEW: &str = "new:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 const SID: &str = "AC0123456789abcdef0123456789abcdef";
 const OTHER_SID: &str = "ACfedcba9876543210fedcba9876543210";
 
-/// A database of its own for one test.
-pub(crate) struct Database {
-    pub(crate) options: PgConnectOptions,
-}
-
-/// Creates a database with the whole schema on the server of `DATABASE_URL`.
-#[expect(clippy::disallowed_methods, reason = "tests are told their server by the environment")]
-pub(crate) async fn database() -> Database {
-    let server: PgConnectOptions =
-        std::env::var("DATABASE_URL").expect("DATABASE_URL names a server for the tests").parse().expect("a URL");
-    let name = format!("vault_test_{}", uuid::Uuid::now_v7().simple());
-    let mut connection = PgConnection::connect_with(&server).await.expect("the server answers");
-    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template0")))
-        .execute(&mut connection)
-        .await
-        .expect("a new database");
-    let options = server.database(&name);
-    let mut connection = PgConnection::connect_with(&options).await.expect("the new database answers");
-    mission_control::database::MIGRATIONS.run(&mut connection).await.expect("the schema");
-    Database { options }
-}
-
 /// A vault's surroundings.
 struct Fixture {
+    _database: Database,
     db: PgPool,
     clock: Clock,
     folder: tempfile::TempDir,
@@ -51,8 +32,10 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
+        let database = fresh_database().await;
         Self {
-            db: mission_control::database::pool(database().await.options),
+            db: mission_control::database::pool(database.options.clone()),
+            _database: database,
             clock: Clock::manual(),
             folder: tempfile::tempdir().expect("a folder"),
             environment: EnvironmentCredentials::default(),

@@ -45,6 +45,7 @@ pub enum Created {
 /// Replays, refuses or creates: an existing key answers before any policy; a refusal inserts nothing; else key,
 /// operation and audit line are one statement. Of concurrent callers with one key the index lets one create; the others
 /// find its row in a second statement.
+#[expect(clippy::too_many_lines, reason = "one statement: everything in it commits together")]
 pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &Asking<'_>) -> sqlx::Result<Created> {
     let id = OperationId::new();
     let segments = asking.content.segments();

@@ -62,3 +62,12 @@ async fn what_a_killed_start_left_behind_is_in_nobodys_way() {
     browser.sign_in(EMAIL, &text(&password)).await;
     assert!(browser.is_signed_in().await);
 }
+
+#[tokio::test]
+async fn the_data_folder_is_made_for_its_owner_alone() {
+    let service = Service::sandbox().await;
+    let (app, folder) = (&service.app, service.app.config.data_dir.join("not/yet"));
+    ensure(&app.db, &app.clock, &app.passwords, &folder).await.expect("an answer");
+    assert_eq!(std::fs::metadata(&folder).expect("the folder").permissions().mode() & 0o777, 0o700);
+    assert!(folder.join("initial-admin-password").exists());
+}

@@ -1,7 +1,6 @@
 //! Who is asking: signing in, sessions, tokens, throttling, people.
 
 mod commands;
-mod database;
 mod first_admin;
 mod logs;
 mod origins;

@@ -45,7 +45,27 @@ async fn one_admin_always_stays() {
     let service = Service::sandbox().await;
     service.add("ada@example.com", Role::Admin).await;
     service.add("bob@example.com", Role::Admin).await;
-    let (one, other) = tokio::join!(service.disable("ada@example.com"), service.disable("bob@example.com"));
+    // Held until both are under way, so that neither sees what the other did by being early.
+    let mut held = mission_control::database::begin(&service.app.db).await.expect("a transaction");
+    sqlx::query!("select id from users for update").fetch_all(&mut *held).await.expect("the rows");
+    let release = async {
+        let waiting = || {
+            sqlx::query_scalar!(
+                r#"
+                select count(*) as "count!"
+                from pg_stat_activity
+                where datname = current_database()
+                  and wait_event_type = 'Lock'
+                "#
+            )
+        };
+        while waiting().fetch_one(&service.app.db).await.expect("a count") < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        held.rollback().await.expect("released");
+    };
+    let (one, other, ()) =
+        tokio::join!(service.disable("ada@example.com"), service.disable("bob@example.com"), release);
     let refused: Vec<_> = [one, other].into_iter().filter_map(Result::err).collect();
     assert_eq!(refused.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["last_admin"]);
 }

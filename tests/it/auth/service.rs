@@ -15,16 +15,20 @@ use mission_control::auth::users::{self, NewUser};
 use mission_control::auth::{self, Cost, NewPassword, Passwords, Permission, Principal, Role, Scope, SignedIn, Via};
 use mission_control::clock::Clock;
 use mission_control::config::{Config, Environment, PublicUrl};
+use mission_control::dispatch::changes::Changes;
 use mission_control::error::Problem;
 use mission_control::id::TokenId;
+use mission_control::settings::Settings;
 use mission_control::state::AppState;
+use mission_control::twilio::Twilio;
+use mission_control::vault::Vault;
 use mission_control::web;
 use mission_control::web::extract::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::database::{Database, fresh_database};
+use crate::support::postgres::{Database, fresh_database};
 
 /// A hash that costs next to nothing; what it costs in the service is a constant of ours.
 pub(super) const CHEAP: Cost = Cost { memory: 8, passes: 1 };
@@ -56,16 +60,25 @@ impl Service {
         let mut environment = Environment::of([
             ("MISSION_CONTROL_MODE", mode),
             ("MISSION_CONTROL_PUBLIC_URL", public_url),
-            ("MISSION_CONTROL_MASTER_KEY", "test:AAAA"),
+            ("MISSION_CONTROL_MASTER_KEY", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ]);
         environment.set("MISSION_CONTROL_DATA_DIR", data_dir.path().to_str().expect("a path"));
         let public_url = PublicUrl::parse(public_url).expect("a URL");
+        let config = Config::load(&environment).expect("settings");
+        let (db, clock) = (mission_control::database::pool(database.options.clone()), Clock::manual());
+        let key = &config.master_key;
+        let vault = Vault::open(db.clone(), config.mode, key, &config.data_dir, &config.credentials, clock.clone());
         let app = AppState {
-            config: Arc::new(Config::load(&environment).expect("settings")),
             hosts: Arc::new([public_url.host().to_owned()]),
             public_url: Arc::new(public_url),
-            db: mission_control::database::pool(database.options.clone()),
-            clock: Clock::manual(),
+            settings: Settings::load(db.clone(), &config).await.expect("settings"),
+            vault: vault.await.expect("a vault"),
+            twilio: Twilio::new(None).expect("a client"),
+            shared_keys: Arc::new([]),
+            changes: Changes::new().0,
+            config: Arc::new(config),
+            db,
+            clock,
             passwords: Passwords::new(CHEAP).expect("a cost"),
             token_cache: auth::TokenCache::default(),
             tasks: mission_control::state::Tasks::default(),

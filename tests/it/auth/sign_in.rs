@@ -68,6 +68,7 @@ async fn every_try_costs_one_verification_and_says_the_same() {
         ("nobody@example.com", PASSWORD),
         ("gone@example.com", PASSWORD),
         ("no address at all", PASSWORD),
+        ("ada@example.com\0", PASSWORD),
         ("ada@example.com", long.as_str()),
     ] {
         let before = service.app.passwords.verifications();
