@@ -7,6 +7,7 @@ mod auth;
 mod callbacks;
 mod fence;
 mod idempotency;
+mod pages;
 mod private_postgres;
 mod sandbox;
 mod sending;
