@@ -11,6 +11,7 @@ mod callbacks;
 mod fence;
 mod idempotency;
 mod migrations;
+mod pages;
 mod private_postgres;
 mod processes;
 mod readme;

@@ -1,0 +1,7 @@
+//! The pages, used as people use them: by links and forms, without any script.
+
+mod browser;
+
+mod asking;
+mod deciding;
+mod everywhere;
