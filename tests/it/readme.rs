@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use toml::{Table, Value};
 
 /// Longest that the walkthrough may take; a bound against hanging, not a measure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Variables that are no setting of the file.
 const ENVIRONMENT_ONLY: [&str; 9] = [

@@ -128,7 +128,7 @@ async fn an_outcome_that_nobody_knows_is_settled_by_a_person_on_the_page() {
     let digest = hidden(&approver.page(&operation).await, "digest");
     approver.submit(&format!("{operation}/approve"), &[("digest", &digest)]).await;
     approver.until(&operation, "The outcome is not known, so nothing is sent again").await;
-    service.clock.advance(std::time::Duration::from_secs(120));
+    service.clock.advance(std::time::Duration::from_mins(2));
     let page = approver.until(&operation, "Was this SMS sent?").await;
     assert!(page.contains("Send it again") && page.contains("Needs review"));
     assert!(operator.page(&operation).await.contains("You cannot settle it"));
