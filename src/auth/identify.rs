@@ -111,7 +111,7 @@ pub(super) async fn by_session(parts: &mut Parts, app: &AppState) -> Result<Opti
     let Some(session) = cookie::presented(&app.public_url, &parts.headers) else { return Ok(None) };
     let found = sessions::find(&app.db, &app.clock, session).await?;
     if let Some(principal) = &found {
-        tracing::debug!(event = "auth.verified", user = %principal.user, "by session");
+        tracing::info!(event = "auth.verified", user = %principal.user, "by session");
         parts.extensions.insert(principal.clone());
     }
     Ok(found)
@@ -127,7 +127,7 @@ async fn by_token(parts: &mut Parts, app: &AppState) -> Result<Principal> {
     };
     match &checked {
         Ok(principal) => {
-            tracing::debug!(event = "auth.verified", user = %principal.user, "by token");
+            tracing::info!(event = "auth.verified", user = %principal.user, "by token");
             parts.extensions.insert(principal.clone());
         }
         Err(Error::Problem(problem)) if problem.status == StatusCode::UNAUTHORIZED => {
