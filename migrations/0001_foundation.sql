@@ -234,7 +234,8 @@ create table operations (
         and (approved_at is null or approved_by is not null or approved_by_rule is not null)),
     constraint sent_only_what_was_approved check (
         state not in ('approved', 'sending', 'accepted', 'delivered', 'unknown', 'needs_review')
-        or approved_digest = content_digest),
+        -- a check passes on NULL, which no approval would make of it
+        or coalesce(approved_digest = content_digest, false)),
     constraint four_eyes check (approved_by is null or approved_by <> requested_by or self_approved)
 );
 

@@ -2,12 +2,12 @@
 # Sees to it that this machine can build and run Mission Control. On Debian and Ubuntu, as root or where sudo asks no
 # password, it installs what is missing; elsewhere it says in one line how to.
 #
-#   --browser      also Chromium and its driver (as does MISSION_CONTROL_BROWSER_TESTS)
+#   --browser      also Chromium and its driver
 #   --no-postgres  not PostgreSQL: DATABASE_URL names one
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-browser=${MISSION_CONTROL_BROWSER_TESTS:-}
+browser=
 postgres=yes
 for argument in "$@"; do
     case $argument in

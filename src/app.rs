@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
 use crate::database;
 use crate::dispatch::{changes, fence::Fence, worker};
-use crate::error::{Error, Problem};
+use crate::error::Error;
 use crate::guard::{incarnation, mode};
 use crate::router;
 use crate::sandbox::{self, Pace, Sandbox};
@@ -30,6 +31,7 @@ use crate::state::{AppState, Tasks};
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
 use crate::vault::{Vault, VaultError};
+use crate::web::{self, headers::Https};
 
 /// How long requests and sends that are under way may take to end when the service stops. A send ends within its
 /// 20 s time-out.
@@ -62,7 +64,8 @@ pub struct Running {
     pub public_url: PublicUrl,
     stopping: CancellationToken,
     listening: tokio::task::JoinHandle<()>,
-    working: tokio::task::JoinHandle<anyhow::Result<Service>>,
+    /// `None` once it is known that the start failed.
+    working: Option<tokio::task::JoinHandle<anyhow::Result<Service>>>,
     ready: Arc<OnceLock<Ready>>,
 }
 
@@ -83,6 +86,7 @@ struct Service {
 /// A service that is built and not yet at work.
 struct Built {
     service: Service,
+    fence: Fence,
     outbox: changes::Outbox,
     first_admin: FirstAdmin,
 }
@@ -107,7 +111,8 @@ impl Running {
         let starting =
             Starting { config, database, clock, pace, password_cost, address, public_url: public_url.clone() };
 
-        let gate = Router::new().fallback(until_ready).with_state(Arc::clone(&ready));
+        let before = web::starting(starting.config.mode, Https(public_url.is_https()));
+        let gate = Router::new().fallback(until_ready).with_state(Gate { before, ready: Arc::clone(&ready) });
         let service = gate.into_make_service_with_connect_info::<SocketAddr>();
         let listener = listener.tap_io(|connection| {
             // Answers are small: waiting to fill a packet only delays them.
@@ -123,7 +128,7 @@ impl Running {
             }),
             tokio::spawn(starting.run(Arc::clone(&ready), stopping.clone())),
         );
-        Ok(Self { address, public_url, stopping, listening, working, ready })
+        Ok(Self { address, public_url, stopping, listening, working: Some(working), ready })
     }
 
     /// The parts of the service, once it works.
@@ -144,11 +149,15 @@ impl Running {
     /// Returns when the service works, or says why it never will.
     pub async fn until_ready(&mut self) -> anyhow::Result<()> {
         loop {
+            // Looked at first: whoever finished without being ready by then never will be.
+            let has_finished = self.working.as_ref().is_none_or(tokio::task::JoinHandle::is_finished);
             if self.ready.get().is_some() {
                 return Ok(());
             }
-            if self.working.is_finished() {
-                (&mut self.working).await??;
+            if has_finished {
+                if let Some(working) = self.working.take() {
+                    working.await??;
+                }
                 anyhow::bail!("the service was stopped before it could start");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -163,7 +172,8 @@ impl Running {
             tracing::warn!(event = "stop.cut_off", "some requests did not end in time");
         }
         // Not started: there is nothing to take down.
-        let Ok(Ok(service)) = self.working.await else { return Ok(()) };
+        let Some(working) = self.working else { return Ok(()) };
+        let Ok(Ok(service)) = working.await else { return Ok(()) };
         service.app.tasks.tracker.close();
         if tokio::time::timeout(STOP_TIMEOUT, service.app.tasks.tracker.wait()).await.is_err() {
             tracing::warn!(event = "stop.cut_off", "some sends did not end in time; they will be settled by evidence");
@@ -178,17 +188,16 @@ impl Running {
     }
 }
 
-/// Hands each request to the router, which exists once the database was reached.
-async fn until_ready(State(ready): State<Arc<OnceLock<Ready>>>, request: Request) -> Response {
-    match ready.get() {
-        Some(ready) => ready.router.clone().oneshot(request).await.into_response(),
-        None if request.uri().path() == "/healthz" => crate::web::health::alive().await.into_response(),
-        None => {
-            let problem = Problem { retry_after: Some(1), ..Problem::unavailable() };
-            let body = problem.document("").to_string();
-            (problem.status, [("content-type", "application/problem+json"), ("retry-after", "1")], body).into_response()
-        }
-    }
+/// Who answers: until the database was reached, and since.
+#[derive(Clone)]
+struct Gate {
+    before: Router,
+    ready: Arc<OnceLock<Ready>>,
+}
+
+async fn until_ready(State(gate): State<Gate>, request: Request) -> Response {
+    let router = gate.ready.get().map_or(gate.before, |ready| ready.router.clone());
+    router.oneshot(request).await.into_response()
 }
 
 /// What is needed to begin working.
@@ -208,10 +217,10 @@ impl Starting {
         let db = database::pool(self.database.clone());
         loop {
             match self.build(db.clone(), stopping.clone()).await {
-                Ok(Built { service, outbox, first_admin }) => {
+                Ok(Built { service, fence, outbox, first_admin }) => {
                     let router = router::router(&service.app);
                     let sandbox_url = service.sandbox.as_ref().map(|emulator| emulator.sandbox.base_url());
-                    self.set_to_work(&service.app, outbox);
+                    set_to_work(&service.app, fence, outbox);
                     let _ = ready.set(Ready { app: service.app.clone(), router, sandbox_url, first_admin });
                     return Ok(service);
                 }
@@ -273,16 +282,10 @@ impl Starting {
             token_cache: TokenCache::default(),
             tasks: Tasks { tracker: TaskTracker::new(), stopping },
         };
-        Ok(Built { service: Service { app, sandbox }, outbox, first_admin })
-    }
-
-    fn set_to_work(&self, app: &AppState, outbox: changes::Outbox) {
-        let fence = Arc::new(Fence::new(self.database.clone(), app.clock.clone()));
-        let (tracker, stopping) = (&app.tasks.tracker, &app.tasks.stopping);
-        tracker.spawn(worker::run(app.clone(), fence));
-        tracker.spawn(worker::sweep(app.clone()));
-        tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
-        tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));
+        let fence = Fence::new(self.database.clone(), app.clock.clone());
+        // A connection that cannot hold the fence's locks is found out now, not at the first send.
+        fence.connect(&app.db).await?;
+        Ok(Built { service: Service { app, sandbox }, fence, outbox, first_admin })
     }
 
     /// The names that we answer to: the public one, and in sandbox mode this machine's own.
@@ -321,12 +324,22 @@ impl Starting {
     }
 }
 
+fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
+    let (tracker, stopping) = (&app.tasks.tracker, &app.tasks.stopping);
+    tracker.spawn(worker::run(app.clone(), Arc::new(fence)));
+    tracker.spawn(worker::sweep(app.clone()));
+    tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
+    tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));
+}
+
 /// Whether an error of the start is one that waiting mends.
 fn is_away(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         if let Some(error) = cause.downcast_ref::<sqlx::Error>() {
             database::is_unavailable(error)
-        } else if let Some(sqlx::migrate::MigrateError::Execute(error)) = cause.downcast_ref() {
+        } else if let Some(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) =
+            cause.downcast_ref()
+        {
             database::is_unavailable(error)
         } else if let Some(error) = cause.downcast_ref::<VaultError>() {
             error.is_unavailable()

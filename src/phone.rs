@@ -44,6 +44,10 @@ impl PhoneNumber {
         if text.is_empty() {
             return Err(InvalidPhoneNumber::Empty);
         }
+        // The parser looks for a number in the text and passes over what follows it.
+        if text.contains(char::is_control) {
+            return Err(InvalidPhoneNumber::NotANumber);
+        }
         let number = rlibphonenumber::PhoneNumber::parse(text, None).map_err(|error| match error {
             ParseError::InvalidCountryCode => InvalidPhoneNumber::CountryCode,
             ParseError::TooShortAfterIdd | ParseError::TooShortNsn => InvalidPhoneNumber::TooShort,

@@ -15,10 +15,10 @@ pub(crate) fn router(app: &AppState) -> Router {
     let open = Router::new().merge(web::health::router()).merge(web::assets::router());
 
     // Whoever signed in, or holds a token. No other site can act in a person's name.
-    let asking = operation::api::asking();
+    let waiting = operation::api::waiting();
     let signed_in = Router::new()
         .merge(auth::router())
-        .merge(operation::api::reading())
+        .merge(operation::api::listing())
         .merge(approval::api::router())
         .merge(guard::api::router())
         .merge(operation::pages::router())
@@ -29,7 +29,7 @@ pub(crate) fn router(app: &AppState) -> Router {
     let twilio = callback::router();
 
     let bounded = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, web::REQUEST_TIMEOUT);
-    let signed_in = web::same_origin(signed_in.layer(bounded).merge(asking), app);
+    let signed_in = web::same_origin(signed_in.layer(bounded).merge(waiting), app);
     let all = open.merge(signed_in).merge(twilio.layer(bounded));
     let all = web::manners(all, app);
     let https = Https(app.public_url.is_https());

@@ -66,9 +66,16 @@ pub(crate) async fn perform(
             policy::may_decide(&settings, mode, decider)?;
             let word = word(app, operation, decider, &outcome, sid.as_deref())?;
             let reason = required("reason", &reason)?;
-            if let Word::SendAgain(_) = word {
-                let credentials = app.vault.twilio().await?;
-                resolve::look_first(&app.db, &app.clock, operation, &app.twilio, credentials.as_ref()).await?;
+            match &word {
+                Word::Sent(Some(sid)) => {
+                    let credentials = app.vault.twilio().await?;
+                    resolve::check_sid(operation, sid, &app.twilio, credentials.as_ref()).await?;
+                }
+                Word::SendAgain(_) => {
+                    let credentials = app.vault.twilio().await?;
+                    resolve::look_first(&app.db, &app.clock, operation, &app.twilio, credentials.as_ref()).await?;
+                }
+                Word::Sent(None) | Word::Failed => {}
             }
             let resolution = (decider, &word);
             resolve::resolve(&app.db, &app.clock, &settings, operation, resolution, &reason, actor).await?;

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::act::{self, Act};
 use super::decisions::Decided;
 use crate::auth::Principal;
-use crate::error::{FieldProblem, Problem, Result};
+use crate::error::Result;
 use crate::id::OperationId;
 use crate::operation::{answer, api::find};
 use crate::state::AppState;
 use crate::web::client::ClientAddress;
 use crate::web::correlation::CorrelationId;
-use crate::web::extract::{Json, Path};
+use crate::web::extract::{Json, Path, members};
 
 /// The routes of decisions.
 pub(crate) fn router() -> Router<AppState> {
@@ -59,33 +59,27 @@ struct ResolveBody {
 type Context = (State<AppState>, Principal, ClientAddress, CorrelationId, Path<OperationId>);
 
 async fn approve(context: Context, Json(body): Json<Value>) -> Result<Response> {
-    let body: ApproveBody = read(body)?;
+    let body: ApproveBody = members(body)?;
     decide(context, Act::Approve { digest: body.digest, comment: body.comment }).await
 }
 
 async fn reject(context: Context, Json(body): Json<Value>) -> Result<Response> {
-    let body: RejectBody = read(body)?;
+    let body: RejectBody = members(body)?;
     decide(context, Act::Reject { reason: body.reason }).await
 }
 
 async fn cancel(context: Context, body: Option<Json<Value>>) -> Result<Response> {
-    let body: CancelBody = body.map(|Json(body)| read(body)).transpose()?.unwrap_or_default();
+    let body: CancelBody = body.map(|Json(body)| members(body)).transpose()?.unwrap_or_default();
     decide(context, Act::Cancel { reason: body.reason }).await
 }
 
 async fn resolve(context: Context, Json(body): Json<Value>) -> Result<Response> {
-    let body: ResolveBody = read(body)?;
+    let body: ResolveBody = members(body)?;
     decide(context, Act::Resolve { outcome: body.outcome, sid: body.sid, reason: body.reason }).await
 }
 
 async fn acknowledge(context: Context) -> Result<Response> {
     decide(context, Act::Acknowledge).await
-}
-
-fn read<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Problem> {
-    serde_json::from_value(body).map_err(|error| {
-        Problem::invalid_fields(vec![FieldProblem::new("body", format!("{error}. Correct it and send it again."))])
-    })
 }
 
 async fn decide((State(app), principal, address, correlation_id, Path(id)): Context, act: Act) -> Result<Response> {

@@ -27,10 +27,10 @@ pub struct NewPassword(SecretString);
 /// Why a text may not become a password, and what to choose instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WeakPassword {
-    /// Under [`SHORTEST`] characters.
+    /// Under 12 characters.
     #[error("The password is shorter than {SHORTEST} characters. Choose a longer one; a few words will do.")]
     TooShort,
-    /// Over [`LONGEST`] bytes.
+    /// Over 1024 bytes.
     #[error("The password is longer than {LONGEST} bytes. Choose a shorter one.")]
     TooLong,
     /// On the list, or made of an entry of the list.

@@ -59,7 +59,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
             "Mission Control is at {}",
             running.public_url
         );
-        welcome(&running)?;
+        // A reader that went away is no reason to stop serving.
+        let _ = welcome(&running);
         signalled.await;
     }
     tracing::info!(event = "stop.begun", "finishing what is under way");
@@ -74,7 +75,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
 
 /// Tells whoever starts the service where it is and how to get in. The first password only on a terminal: elsewhere it
 /// would stand in a log.
-fn welcome(running: &Running) -> anyhow::Result<()> {
+fn welcome(running: &Running) -> std::io::Result<()> {
     let mut output = std::io::stdout();
     writeln!(output, "Mission Control: {}", running.public_url)?;
     let Some(first_admin) = running.first_admin() else { return Ok(()) };

@@ -88,8 +88,10 @@ impl Fence {
         if connection.is_some() {
             return Ok(());
         }
-        let mut fresh = tokio::time::timeout(ANSWER_TIMEOUT, PgConnection::connect_with(&self.options)).await??;
-        tokio::time::timeout(ANSWER_TIMEOUT, prove_session(&mut fresh, pool)).await??;
+        let away = |_| sqlx::Error::PoolTimedOut;
+        let connecting = PgConnection::connect_with(&self.options);
+        let mut fresh = tokio::time::timeout(ANSWER_TIMEOUT, connecting).await.map_err(away)??;
+        tokio::time::timeout(ANSWER_TIMEOUT, prove_session(&mut fresh, pool)).await.map_err(away)??;
         *connection = Some(fresh);
         Ok(())
     }

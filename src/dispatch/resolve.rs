@@ -73,24 +73,48 @@ pub async fn look_first(
     if wait.is_positive() {
         return Err(too_early(wait).into());
     }
-    let Some(credentials) = credentials else {
-        let detail = "There are no Twilio credentials to ask with. Store them in the API Vault first.";
-        return Err(Problem::new(StatusCode::CONFLICT, "not_looked_up", detail).into());
-    };
-    let candidates = candidates(twilio, operation, attempt.started_at - SKEW, credentials).await.map_err(|error| {
-        tracing::warn!(event = "twilio.look_up_failed", error = format!("{error:#}"));
-        Problem::new(
-            StatusCode::CONFLICT,
-            "not_looked_up",
-            "Twilio could not be asked whether it was sent. Try again in a minute.",
-        )
-    })?;
+    let Some(credentials) = credentials else { return Err(no_credentials().into()) };
+    let since = attempt.started_at - SKEW;
+    let candidates = candidates(twilio, operation, since, credentials).await.map_err(|error| not_asked(&error))?;
     let unbound = unbound(db, &candidates).await?;
     if unbound.is_empty() {
         return Ok(());
     }
     let detail = "Twilio lists a message that may be this one. Look at it, and resolve with its SID if it is.";
     Err(Problem::new(StatusCode::CONFLICT, "evidence_found", detail).with("candidates", json!(unbound)).into())
+}
+
+/// Refuses to bind what Twilio does not know, or what went to somebody else: a slip in a SID would make this operation
+/// follow another message.
+pub async fn check_sid(
+    operation: &Operation,
+    sid: &MessageSid,
+    twilio: &Twilio,
+    credentials: Option<&TwilioCredentials>,
+) -> Result<()> {
+    let Some(credentials) = credentials else { return Err(no_credentials().into()) };
+    let message = twilio.fetch_message(sid, credentials).await.map_err(|error| not_asked(&error))?;
+    let Some(message) = message else {
+        let detail = "Twilio does not know this SID. Copy it from Twilio's console.";
+        return Err(Problem::new(StatusCode::CONFLICT, "sid_unknown", detail).into());
+    };
+    let is_ours = message.to.as_ref() == Some(&operation.to_number) && message.direction.starts_with("outbound");
+    if !is_ours {
+        let detail = "Twilio says that this SID is not a message to this recipient. Write the SID of this message.";
+        return Err(Problem::new(StatusCode::CONFLICT, "sid_differs", detail).into());
+    }
+    Ok(())
+}
+
+fn no_credentials() -> Problem {
+    let detail = "There are no Twilio credentials to ask with. Store them in the API Vault first.";
+    Problem::new(StatusCode::CONFLICT, "not_looked_up", detail)
+}
+
+fn not_asked(error: &anyhow::Error) -> Problem {
+    tracing::warn!(event = "twilio.look_up_failed", error = format!("{error:#}"));
+    let detail = "Twilio could not be asked whether it was sent. Try again in a minute.";
+    Problem::new(StatusCode::CONFLICT, "not_looked_up", detail)
 }
 
 async fn candidates(

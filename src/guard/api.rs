@@ -13,7 +13,7 @@ use crate::operation::answer::rfc3339;
 use crate::state::AppState;
 use crate::web::client::ClientAddress;
 use crate::web::correlation::CorrelationId;
-use crate::web::extract::Json;
+use crate::web::extract::{Json, members};
 
 /// Longest reason in characters.
 const REASON_LIMIT: usize = 500;
@@ -42,9 +42,10 @@ async fn set(
     principal: Principal,
     address: ClientAddress,
     correlation_id: CorrelationId,
-    Json(body): Json<SetBody>,
+    Json(body): Json<Value>,
 ) -> Result<Json<Value>> {
     principal.require(Permission::Hold)?;
+    let body: SetBody = members(body)?;
     let reason = reason(&body.reason, &principal.name)?;
     let actor = principal.actor(address, &correlation_id);
     let under_way = hold::set(&app.db, &app.clock, Cause::Person, &reason, &actor).await?;

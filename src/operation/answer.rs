@@ -30,10 +30,8 @@ pub(crate) fn asked(operation: &Operation, key: &IdempotencyKey, replayed: bool,
             (status, Json(Value::Object(body))).into_response()
         }
     };
+    name_key(&mut response, key);
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(key.as_str()) {
-        headers.insert("idempotency-key", value);
-    }
     if replayed {
         headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
@@ -43,6 +41,13 @@ pub(crate) fn asked(operation: &Operation, key: &IdempotencyKey, replayed: bool,
         headers.insert(header::LOCATION, value);
     }
     response
+}
+
+/// Says which key the answer is about.
+pub(crate) fn name_key(response: &mut Response, key: &IdempotencyKey) {
+    if let Ok(value) = HeaderValue::from_str(key.as_str()) {
+        response.headers_mut().insert("idempotency-key", value);
+    }
 }
 
 /// The problem that an ended operation answers with; `None` where it is no problem.

@@ -3,18 +3,18 @@
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ask::{Asker, ask};
+use super::ask::{Asker, ask, required};
 use super::content::Kind;
 use super::request::SmsRequest;
 use super::store::{self, Filter, Operation};
 use super::{answer, wait};
 use crate::auth::{Permission, Principal};
-use crate::error::{FieldProblem, Problem, Result};
+use crate::error::{Error, FieldProblem, Problem, Result};
 use crate::id::OperationId;
 use crate::idempotency::IdempotencyKey;
 use crate::phone::PhoneNumber;
@@ -26,14 +26,14 @@ use crate::web::extract::{Json, Path, Query};
 /// Rows of a page, unless the caller says.
 const DEFAULT_LIMIT: i64 = 50;
 
-/// Asking, which may wait longer than other requests.
-pub(crate) fn asking() -> Router<AppState> {
-    Router::new().route("/api/twilio/send-sms", post(send_sms))
+/// Asking and reading, which may wait longer than other requests (`Prefer: wait`).
+pub(crate) fn waiting() -> Router<AppState> {
+    Router::new().route("/api/twilio/send-sms", post(send_sms)).route("/api/operations/{id}", get(read))
 }
 
-/// Listing and reading.
-pub(crate) fn reading() -> Router<AppState> {
-    Router::new().route("/api/operations", get(list)).route("/api/operations/{id}", get(read))
+/// Listing.
+pub(crate) fn listing() -> Router<AppState> {
+    Router::new().route("/api/operations", get(list))
 }
 
 async fn send_sms(
@@ -49,11 +49,20 @@ async fn send_sms(
     let key = IdempotencyKey::of_request(&headers, request.idempotency_key.as_deref())?;
     let actor = principal.actor(address, &correlation_id);
     let asker = Asker { principal: &principal, actor: &actor, source: "api" };
-    let mut asked = ask(&app, &asker, request, key).await?;
-    if let Some(wait) = wait::preferred(&headers) {
-        asked.operation = wait::until_answered(&app, asked.operation, wait).await?;
-    }
-    Ok(answer::asked(&asked.operation, &asked.key, asked.replayed, &app.public_url))
+    let key = required(key, &app)?;
+    let asked = async {
+        let mut asked = ask(&app, &asker, request, Some(key.clone())).await?;
+        if let Some(wait) = wait::preferred(&headers) {
+            asked.operation = wait::until_answered(&app, asked.operation, wait).await?;
+        }
+        Ok(answer::asked(&asked.operation, &asked.key, asked.replayed, &app.public_url))
+    };
+    asked.await.or_else(|error: Error| {
+        // A caller who cannot know what became of it repeats it with this key.
+        let mut response = error.into_response();
+        answer::name_key(&mut response, &key);
+        Ok(response)
+    })
 }
 
 /// The query of a list.

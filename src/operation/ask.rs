@@ -43,11 +43,7 @@ pub(crate) async fn ask(
     asker.principal.require(Permission::AskOperations)?;
     let settings = app.settings.current();
     let mode = app.config.mode;
-    let key = match key {
-        Some(key) => key,
-        None if settings.api.require_idempotency_key => return Err(key_required().into()),
-        None => IdempotencyKey::new_random(),
-    };
+    let key = required(key, app)?;
     let owner = asker.principal.user;
     let used = KeyUse { owner, mode, route: SEND_SMS, key, fingerprint: request.fingerprint(mode) };
 
@@ -83,6 +79,15 @@ pub(crate) async fn ask(
         Created::Known(known) => replay(app, used, known).await,
         Created::Held(reason) => Err(on_hold(&reason).into()),
         Created::DoNotContact(reason) => Err(do_not_contact(&reason).into()),
+    }
+}
+
+/// The key that the caller gave, or one of ours where it may be left out.
+pub(crate) fn required(key: Option<IdempotencyKey>, app: &AppState) -> Result<IdempotencyKey, Problem> {
+    match key {
+        Some(key) => Ok(key),
+        None if app.settings.current().api.require_idempotency_key => Err(key_required()),
+        None => Ok(IdempotencyKey::new_random()),
     }
 }
 

@@ -35,13 +35,23 @@ impl Vault {
             && current.source == Source::Vault
             && !is_established
         {
-            tokens.push(WebhookToken {
-                token: self.open_held(previous)?,
-                version: Some(previous.version),
-                account_sid: self.account_of(&held, previous)?.unwrap_or(current.account_sid),
-            });
+            match self.previous_token(&held, previous, current.account_sid) {
+                Ok(token) => tokens.push(token),
+                // Whoever set a token anew because the old one does not open must not lose the callbacks of the new one.
+                Err(error) => {
+                    tracing::warn!(event = "vault.unopened", %error, "the previous auth token verifies nothing")
+                }
+            }
         }
         Ok(tokens)
+    }
+
+    fn previous_token(&self, held: &[Held], token: &Held, account_sid: String) -> Result<WebhookToken, VaultError> {
+        Ok(WebhookToken {
+            token: self.open_held(token)?,
+            version: Some(token.version),
+            account_sid: self.account_of(held, token)?.unwrap_or(account_sid),
+        })
     }
 
     /// Notes that a callback was verified with this version of the auth token. Only the first time writes.

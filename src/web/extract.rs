@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
-use crate::error::Problem;
+use crate::error::{FieldProblem, Problem};
 
 /// A JSON body, or a JSON answer.
 #[derive(Debug)]
@@ -106,6 +106,15 @@ impl<T: serde::Serialize> IntoResponse for Json<T> {
             Err(error) => crate::error::Error::Internal(error.into()).into_response(),
         }
     }
+}
+
+/// Reads the members of a JSON object. What is no object is not repeated: it may be a secret in the wrong place.
+pub(crate) fn members<T: DeserializeOwned>(body: serde_json::Value) -> Result<T, Problem> {
+    let wrong = |message| Problem::invalid_fields(vec![FieldProblem::new("body", message)]);
+    if !body.is_object() {
+        return Err(wrong("It must be a JSON object. Correct it and send it again.".to_owned()));
+    }
+    serde_json::from_value(body).map_err(|error| wrong(format!("{error}. Correct it and send it again.")))
 }
 
 /// Reads a body that the size layer has bounded.

@@ -19,9 +19,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
+use self::headers::Https;
+use crate::config::Mode;
 use crate::error::Problem;
 use crate::state::AppState;
 
@@ -46,8 +49,18 @@ pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
         .layer(from_fn_with_state(app.clone(), origin::known_host))
         .layer(from_fn_with_state(app.clone(), client::identify))
         .layer(CatchPanicLayer::custom(answer_panic))
-        .layer(from_fn_with_state(app.clone(), problems::write))
+        .layer(from_fn_with_state(app.config.mode, problems::write))
         .layer(from_fn(correlation::name))
+}
+
+/// What is answered until the database was reached: alive, and come back in a second.
+pub(crate) fn starting(mode: Mode, https: Https) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .fallback(|| async { Problem::unavailable() })
+        .layer(from_fn_with_state(mode, problems::write))
+        .layer(from_fn(correlation::name))
+        .layer(from_fn_with_state(https, headers::protect))
 }
 
 /// The layers of routes that a browser's session may use: no other site can make it act.

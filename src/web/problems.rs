@@ -11,10 +11,9 @@ use super::frame::{Frame, Theme};
 use super::views::ErrorPage;
 use crate::config::Mode;
 use crate::error::Problem;
-use crate::state::AppState;
 
 /// Writes the document or the page of a [`Problem`], and makes one of a bare refusal by axum or a layer.
-pub(super) async fn write(State(app): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn write(State(mode): State<Mode>, request: Request, next: Next) -> Response {
     let correlation_id = request.extensions().get::<CorrelationId>().map_or_else(String::new, |id| id.0.clone());
     let wants_page = wants_page(&request);
     let theme = Theme::of(&CookieJar::from_headers(request.headers()));
@@ -23,9 +22,12 @@ pub(super) async fn write(State(app): State<AppState>, request: Request, next: N
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = problem.retry_after {
+        parts.headers.insert(header::RETRY_AFTER, seconds.into());
+    }
     let body = if wants_page {
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        page(app.config.mode, theme, problem, correlation_id)
+        page(mode, theme, problem, correlation_id)
     } else {
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         problem.document(&correlation_id).to_string()

@@ -62,9 +62,9 @@ pub(crate) static INTEGRATIONS: Guide = Guide {
     state: "This page does not check connections itself yet. On the server, one command does.",
     steps: &[
         Step {
-            title: "Check the credentials",
-            text: "Asks Twilio who they belong to. It reads only, and costs nothing.",
-            command: Some("mission-control verify"),
+            title: "See which credentials are stored",
+            text: "Names, versions and the last characters; never a value.",
+            command: Some("mission-control vault list"),
         },
         Step {
             title: "Try the whole way",
@@ -98,9 +98,9 @@ pub(crate) static VAULT: Guide = Guide {
             command: Some("mission-control vault set twilio_phone_number"),
         },
         Step {
-            title: "Check them",
-            text: "Asks Twilio who they belong to. It reads only, and costs nothing.",
-            command: Some("mission-control verify"),
+            title: "See what is stored",
+            text: "Names, versions and the last characters; never a value.",
+            command: Some("mission-control vault list"),
         },
     ],
 };

@@ -175,6 +175,12 @@ async fn a_person_cannot_send_again_what_twilio_lists() {
 
     let wrong = service.post(&path, &token, &json!({ "outcome": "sent", "sid": "SM1", "reason": "x" })).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    let foreign = service.ask_approved(&token, "+14155550199", "To another").await;
+    let foreign = text(&service.until(&token, &foreign, "accepted").await["messageSid"]);
+    for (sid, code) in [("SM00000000000000000000000000000000", "sid_unknown"), (foreign.as_str(), "sid_differs")] {
+        let refused = service.post(&path, &token, &json!({ "outcome": "sent", "sid": sid, "reason": "x" })).await;
+        assert_eq!((refused.status, refused.code().as_str()), (StatusCode::CONFLICT, code));
+    }
     let bound =
         service.post(&path, &token, &json!({ "outcome": "sent", "sid": sid, "reason": "it is in the list" })).await;
     assert_eq!(bound.status, StatusCode::OK, "{}", bound.text);
@@ -185,7 +191,7 @@ async fn a_person_cannot_send_again_what_twilio_lists() {
     let by_hand = service.client().post(format!("{}/sandbox/messages/{sid}/status", service.sandbox()));
     assert!(by_hand.json(&json!({ "status": "delivered" })).send().await.expect("the sandbox").status().is_success());
     service.until(&token, &id, "delivered").await;
-    assert_eq!(bodies(&service).await, ["Hello"]);
+    assert_eq!(bodies(&service).await, ["Hello", "To another"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ pub(crate) enum Notice {
     Blocked { by: String },
     /// It waits for something else than its turn.
     Delayed { reason: String, since: OffsetDateTime },
-    /// Its outcome is being looked up.
+    /// Its outcome is awaited.
     OutcomeUnknown { why: String },
     /// The evidence is not enough for a machine.
     EvidenceUnclear { why: String },

@@ -83,7 +83,7 @@ pub(crate) fn words(state: &str) -> Words {
         "unknown" => (
             "Outcome unknown",
             "unknown",
-            "It may have been sent. It is being looked up, and is not sent again meanwhile.",
+            "It may have been sent. Twilio’s report is awaited, and nothing is sent again meanwhile.",
         ),
         "needs_review" => ("Needs review", "review", "It may have been sent. A person has to settle what happened."),
         "rejected" => ("Rejected", "ban", "A person decided against it. Nothing was sent."),

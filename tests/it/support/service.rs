@@ -14,6 +14,8 @@ use mission_control::state::AppState;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::net::TcpListener;
 
 use super::log;
@@ -66,6 +68,7 @@ pub(crate) struct Setup {
     environment: Environment,
     pace: Pace,
     clock: Clock,
+    way: PgConnectOptions,
     data_dir: std::sync::Arc<tempfile::TempDir>,
     database: std::sync::Arc<Database>,
 }
@@ -77,7 +80,8 @@ impl Setup {
         let mut environment = Environment::default();
         environment.set("MISSION_CONTROL_DATA_DIR", data_dir.path().to_str().expect("a path"));
         let database = std::sync::Arc::new(fresh_database().await);
-        Self { environment, pace: Pace::Immediate, clock: Clock::manual(), data_dir, database }
+        let way = database.options.clone();
+        Self { environment, pace: Pace::Immediate, clock: Clock::manual(), way, data_dir, database }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -90,19 +94,36 @@ impl Setup {
         self
     }
 
+    /// Reaches the database another way than straight.
+    pub(crate) fn way(mut self, way: PgConnectOptions) -> Self {
+        self.way = way;
+        self
+    }
+
+    /// The straight way to the database.
+    pub(crate) fn straight(&self) -> &PgConnectOptions {
+        &self.database.options
+    }
+
     pub(crate) async fn start(self) -> Service {
+        let mut service = self.launch().await;
+        service.until_ready().await.expect("a ready service");
+        service
+    }
+
+    /// Starts it without waiting for its database.
+    pub(crate) async fn launch(self) -> Service {
         let config = Config::load(&self.environment).expect("valid settings");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let start = Start {
             config,
             listener,
-            database: self.database.options.clone(),
+            database: self.way,
             clock: self.clock.clone(),
             pace: self.pace,
             password_cost: CHEAP,
         };
-        let mut running = Running::start(start).expect("a service");
-        running.until_ready().await.expect("a ready service");
+        let running = Running::start(start).expect("a service");
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -124,7 +145,17 @@ impl Service {
         let mut environment = Environment::default();
         environment.set("MISSION_CONTROL_DATA_DIR", self.data_dir.path().to_str().expect("a path"));
         let (data_dir, database) = (std::sync::Arc::clone(&self.data_dir), std::sync::Arc::clone(&self.database));
-        Setup { environment, pace: Pace::Immediate, clock: self.clock.clone(), data_dir, database }
+        let way = database.options.clone();
+        Setup { environment, pace: Pace::Immediate, clock: self.clock.clone(), way, data_dir, database }
+    }
+
+    pub(crate) async fn until_ready(&mut self) -> anyhow::Result<()> {
+        self.running.until_ready().await
+    }
+
+    /// A connection of the test's own to the service's database.
+    pub(crate) async fn direct(&self) -> PgConnection {
+        self.database.options.connect().await.expect("the database")
     }
 
     pub(crate) fn app(&self) -> &AppState {
