@@ -45,7 +45,7 @@ pub(super) async fn submit(
     let problem = refusal(error)?;
     // As it stands now: what was refused may have been overtaken.
     let Some(operation) = visit.find(&id).await? else { return visit.not_found().await };
-    let page = detail::page(&visit, &operation, Some((&problem, form.typed()))).await?;
+    let page = detail::page(&visit, operation, Some((&problem, form.typed()))).await?;
     Ok(html(problem.status, &page))
 }
 

@@ -15,7 +15,7 @@ use crate::web::frame::{Place, html};
 
 pub(super) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response> {
     match visit.find(&id).await? {
-        Some(operation) => Ok(html(StatusCode::OK, &page(&visit, &operation, None).await?)),
+        Some(operation) => Ok(html(StatusCode::OK, &page(&visit, operation, None).await?)),
         None => visit.not_found().await,
     }
 }
@@ -23,17 +23,21 @@ pub(super) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Respons
 /// The page of an operation; after a refused decision it says why, and keeps what was typed.
 pub(super) async fn page(
     visit: &Visit,
-    operation: &Operation,
+    mut operation: Operation,
     refused: Option<(&Problem, Typed)>,
 ) -> Result<OperationPage> {
     let app = &visit.app;
     let mode = app.config.mode;
-    let (frame, story, twin, queued) = tokio::try_join!(
+    let (frame, mut story, twin, queued) = tokio::try_join!(
         visit.frame(Place::Operations),
         async { Ok(store::story(&app.db, operation.id).await?) },
-        twin(visit, operation),
-        queued(visit, operation),
+        twin(visit, &operation),
+        queued(visit, &operation),
     )?;
+    if visit.is_masked() {
+        facts::hide_number(&mut operation, &mut story);
+    }
+    let operation = &operation;
     let settings = app.settings.current();
     let reader = Reader { principal: &visit.principal, settings: &settings, mode };
     let mut decision = rights::decision(&reader, operation, queued);

@@ -1,12 +1,13 @@
 //! What stands written about an operation, in the words of the pages.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::operation::store::{self, Operation, Story};
 use crate::operation::views::content::{Content, Kind, Recipient};
 use crate::operation::views::detail::Request;
 use crate::operation::views::status::Status;
 use crate::operation::views::story::{Attempt, Decided, LookUp, Report};
+use crate::operation::views::text;
 
 pub(super) fn status(operation: &Operation) -> Status {
     Status {
@@ -49,6 +50,20 @@ pub(super) fn request(operation: &Operation) -> Request {
     }
 }
 
+/// Takes the recipient's number out of the words of others, in which Twilio repeats it.
+pub(super) fn hide_number(operation: &mut Operation, story: &mut Story) {
+    let number = operation.to_number.clone();
+    let hide = |words: &mut String| *words = words.replace(&number, &text::masked_phone(&number));
+    operation.reason.iter_mut().chain(&mut operation.delay_reason).for_each(hide);
+    story.attempts.iter_mut().filter_map(|attempt| attempt.detail.as_mut()).for_each(hide);
+    story.decisions.iter_mut().filter_map(|decision| decision.reason.as_mut()).for_each(hide);
+    for member in story.history.iter_mut().filter_map(|line| line.details.as_object_mut()).flat_map(Map::values_mut) {
+        if let Value::String(words) = member {
+            hide(words);
+        }
+    }
+}
+
 /// Through what it was asked for.
 pub(super) fn source(operation: &Operation) -> &'static str {
     match operation.source.as_str() {
@@ -84,7 +99,7 @@ pub(super) fn attempts(story: &Story) -> Vec<Attempt> {
         sid: attempt.provider_sid.clone(),
         bound_by: attempt.bound_by.clone(),
         error_code: attempt.error_code,
-        detail: attempt.detail.clone(),
+        detail: attempt.detail.as_deref().map(text::sentence),
     };
     story.attempts.iter().map(attempt).collect()
 }
@@ -126,9 +141,24 @@ pub(super) fn reports(story: &Story) -> Vec<Report> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::operation;
+    use super::super::samples::{decision, line, operation, story};
     use super::*;
     use crate::operation::status::State;
+
+    #[test]
+    fn a_number_that_twilio_repeats_is_hidden_with_the_others() {
+        let words = "Invalid 'To' Phone Number: +14155550132";
+        let mut failed = operation(State::Failed);
+        failed.reason = Some(words.to_owned());
+        let mut told = story();
+        told.decisions = vec![store::Decision { reason: Some(words.to_owned()), ..decision("resolve") }];
+        told.history = vec![line("dispatch.refused", json!({ "attempt": 1, "reason": words }))];
+        hide_number(&mut failed, &mut told);
+        let hidden = "Invalid 'To' Phone Number: +1•••••0132";
+        assert_eq!(failed.reason.as_deref(), Some(hidden));
+        assert_eq!(told.decisions[0].reason.as_deref(), Some(hidden));
+        assert_eq!(told.history[0].details, json!({ "attempt": 1, "reason": hidden }));
+    }
 
     #[test]
     fn a_token_is_named_with_the_person_behind_it() {

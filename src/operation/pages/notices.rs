@@ -1,10 +1,10 @@
 //! What must be read before acting on an operation, the most urgent first.
 
+use super::facts;
 use crate::operation::status::State;
 use crate::operation::store::{Operation, Story};
 use crate::operation::views::notice::Notice;
-
-use super::facts;
+use crate::operation::views::text;
 
 /// The notices of an operation. `twin` is the earlier one that it may repeat.
 pub(super) fn notices(operation: &Operation, story: &Story, twin: Option<&Operation>) -> Vec<Notice> {
@@ -29,7 +29,7 @@ pub(super) fn notices(operation: &Operation, story: &Story, twin: Option<&Operat
 }
 
 fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
-    let reason = || operation.reason.clone().unwrap_or_else(|| "No reason was given.".to_owned());
+    let reason = || text::sentence(operation.reason.as_deref().unwrap_or("No reason was given."));
     let who_decided = |decision: &str| {
         let last = story.decisions.iter().rev().find(|made| made.decision == decision)?;
         Some(facts::by(last.decided_by.as_deref(), last.token.as_deref(), last.rule.as_deref()))
@@ -51,7 +51,7 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
         State::Rejected => Notice::Rejected { by: who_decided("reject").unwrap_or_else(service), reason: reason() },
         State::Cancelled => Notice::Cancelled {
             by: who_decided("cancel").unwrap_or_else(service),
-            reason: operation.reason.as_ref().map(|reason| format!("{}.", reason.trim_end_matches('.'))),
+            reason: operation.reason.as_deref().map(text::sentence),
         },
         State::Accepted => match (operation.settled_at, operation.accepted_at) {
             (Some(_), Some(accepted_at)) => Notice::NotConfirmed { accepted_at },
@@ -66,7 +66,7 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
 fn waiting(operation: &Operation) -> Vec<Notice> {
     let blocked = operation.blocked_by.map(|by| Notice::Blocked { by: by.to_string() });
     let delayed = operation.delay_reason.as_ref().map(|reason| Notice::Delayed {
-        reason: format!("{}.", reason.trim_end_matches('.')),
+        reason: text::sentence(reason),
         since: operation.approved_at.unwrap_or(operation.created_at),
     });
     blocked.into_iter().chain(delayed).collect()
@@ -158,7 +158,7 @@ mod tests {
         settled.decisions = vec![decision("resolve")];
         let notices = notices(&failed, &settled, None);
         assert!(
-            matches!(&notices[..], [Notice::Failed { reason, code: None }] if reason == "Marek Nowak settled it as not sent: “Asked the recipient”"),
+            matches!(&notices[..], [Notice::Failed { reason, code: None }] if reason == "Marek Nowak settled it as not sent: “Asked the recipient.”"),
             "{notices:?}"
         );
     }

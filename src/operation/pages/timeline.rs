@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use super::facts;
 use crate::operation::store::{HistoryLine, Operation, Story};
 use crate::operation::views::story::{Event, Happening};
+use crate::operation::views::text;
 use crate::twilio::errors;
 
 /// What happened, oldest first.
@@ -28,7 +29,8 @@ fn event(operation: &Operation, line: &HistoryLine) -> Event {
         title,
         actor: actor(line),
         text,
-        correlation_id: line.correlation_id.clone().filter(|id| !id.is_empty()),
+        // The operation's own stands on the page once; only another one is worth repeating.
+        correlation_id: line.correlation_id.clone().filter(|id| !id.is_empty() && *id != operation.correlation_id),
         raw: line.details.as_object().is_some_and(|members| !members.is_empty()).then(|| line.details.clone()),
     }
 }
@@ -47,7 +49,7 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
     let details = Details(&line.details);
     let attempt =
         details.number("attempt").map_or_else(|| "The attempt".to_owned(), |number| format!("Attempt {number}"));
-    let reason = details.text("reason").unwrap_or_default();
+    let reason = text::sentence(details.text("reason").unwrap_or_default());
     let (happening, title, text) = match line.action.as_str() {
         "operation.asked" => {
             let rule = details.text("rule").unwrap_or_default();
@@ -55,7 +57,7 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
         }
         "approval.granted" => (Happening::Approved, "Approved", quoted(details.text("comment"))),
         "approval.rejected" => (Happening::Rejected, "Rejected", quoted(details.text("reason"))),
-        "operation.cancelled" if reason == "mode_changed" => {
+        "operation.cancelled" if details.text("reason") == Some("mode_changed") => {
             (Happening::Cancelled, "Cancelled", "The service was started in the other mode.".to_owned())
         }
         "operation.cancelled" => (Happening::Cancelled, "Cancelled", quoted(details.text("reason"))),
@@ -64,10 +66,10 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
         "dispatch.accepted" => {
             (Happening::Accepted, "Accepted by Twilio", format!("Twilio answered {}.", attempt.to_lowercase()))
         }
-        "dispatch.refused" => (Happening::Failed, "Refused by Twilio", reason.to_owned()),
-        "dispatch.not_sent" => return (Happening::NotSent, format!("{attempt} was not sent"), reason.to_owned()),
-        "dispatch.unknown" => (Happening::OutcomeUnknown, "Outcome unknown", reason.to_owned()),
-        "dispatch.needs_review" => (Happening::NeedsReview, "Needs review", reason.to_owned()),
+        "dispatch.refused" => (Happening::Failed, "Refused by Twilio", reason),
+        "dispatch.not_sent" => return (Happening::NotSent, format!("{attempt} was not sent"), reason),
+        "dispatch.unknown" => (Happening::OutcomeUnknown, "Outcome unknown", reason),
+        "dispatch.needs_review" => (Happening::NeedsReview, "Needs review", reason),
         "dispatch.reconciled" => {
             (Happening::Reported, "Settled by a report", format!("{attempt} is at Twilio: its own report says so."))
         }

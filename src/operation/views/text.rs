@@ -107,6 +107,17 @@ fn parse(number: &str) -> Option<PhoneNumber> {
     PhoneNumber::parse(number, None).ok()
 }
 
+/// A reason as a sentence, wherever it comes from: capital first, full stop last.
+pub(crate) fn sentence(reason: &str) -> String {
+    let reason = reason.trim();
+    let mut letters = reason.chars();
+    let mut sentence: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    if !sentence.is_empty() && !sentence.ends_with(['.', '!', '?', '…', '”', ')']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
 /// The start of a message on one line.
 pub(crate) fn first_words(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -210,6 +221,19 @@ mod tests {
         assert_eq!(masked_phone("+447700900612"), "+44•••••0612");
         assert_eq!(masked_phone("+29021"), "+290•••••1");
         assert_eq!(masked_phone("?"), "+•••••");
+    }
+
+    #[test]
+    fn a_reason_reads_as_a_sentence() {
+        for (reason, sentence_of_it) in [
+            ("the connection failed: closed early", "The connection failed: closed early."),
+            ("Twilio refused it (21211)", "Twilio refused it (21211)"),
+            (" Not wanted. ", "Not wanted."),
+            ("über Nacht", "Über Nacht."),
+            ("", ""),
+        ] {
+            assert_eq!(sentence(reason), sentence_of_it);
+        }
     }
 
     #[test]

@@ -113,7 +113,9 @@ async fn what_twilio_refuses_is_told_in_plain_words() {
     approver.submit(&format!("{operation}/approve"), &[("digest", &digest)]).await;
     let page = approver.until(&operation, "This SMS failed").await;
     assert!(page.contains("is not valid") && page.contains("https://www.twilio.com/docs/api/errors/21211"));
-    assert!(page.contains("Refused by Twilio") && page.contains("Ask again"));
+    assert!(page.contains("Refused by Twilio") && page.contains("Ask again") && page.contains("+15005550001"));
+    let mut viewer = Browser::of(&service, "vera@example.com", Role::Viewer).await;
+    assert!(!viewer.page(&operation).await.contains("5005550001"), "Twilio's own words name the recipient too");
     service.stop().await;
 }
 
@@ -144,7 +146,7 @@ async fn an_outcome_that_nobody_knows_is_settled_by_a_person_on_the_page() {
     assert!(refused.contains("value=\"sent\" required checked"));
     approver.submit(&format!("{operation}/resolve"), &[("outcome", "failed"), ("reason", "Asked them")]).await;
     let page = approver.page(&operation).await;
-    assert!(page.contains("anna@example.com settled it as not sent: “Asked them”"));
+    assert!(page.contains("anna@example.com settled it as not sent: “Asked them.”"));
     assert!(page.contains("Settled: it was not sent"));
     service.stop().await;
 }
