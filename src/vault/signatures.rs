@@ -39,7 +39,7 @@ impl Vault {
                 Ok(token) => tokens.push(token),
                 // Whoever set a token anew because the old one does not open must not lose the callbacks of the new one.
                 Err(error) => {
-                    tracing::warn!(event = "vault.unopened", %error, "the previous auth token verifies nothing")
+                    tracing::warn!(event = "vault.unopened", %error, "the previous auth token verifies nothing");
                 }
             }
         }

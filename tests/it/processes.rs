@@ -106,7 +106,7 @@ impl Installation {
 }
 
 fn client() -> Client {
-    let builder = Client::builder().no_proxy().timeout(Duration::from_secs(60));
+    let builder = Client::builder().no_proxy().timeout(Duration::from_mins(1));
     builder.redirect(reqwest::redirect::Policy::none()).build().expect("a client")
 }
 

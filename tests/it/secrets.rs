@@ -250,7 +250,7 @@ async fn look_everywhere(service: &Service, token: &str, reader: &str, session: 
         heard.add(&service.send(request()).await);
     }
     heard.add(&service.post("/api/twilio/send-sms", reader, &json!({ "authToken": AUTH_TOKEN })).await);
-    heard.add(&service.get("/api/operations", &format!("mc_{}", AUTH_TOKEN)).await);
+    heard.add(&service.get("/api/operations", &format!("mc_{AUTH_TOKEN}")).await);
     assert!(heard.0.contains(ACCOUNT_SID) || heard.0.contains("delivered"), "answers were kept");
 }
 

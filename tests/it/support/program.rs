@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longest that a process may take to start or to end; a bound against hanging, not a measure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The program with these arguments, and of the environment only what is given.
 pub(crate) fn program(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
