@@ -50,14 +50,14 @@ async fn send_sms(
     let actor = principal.actor(address, &correlation_id);
     let asker = Asker { principal: &principal, actor: &actor, source: "api" };
     let key = required(key, &app)?;
-    let asked = async {
-        let mut asked = ask(&app, &asker, request, Some(key.clone())).await?;
+    let answering = async {
+        let mut outcome = ask(&app, &asker, request, Some(key.clone())).await?;
         if let Some(wait) = wait::preferred(&headers) {
-            asked.operation = wait::until_answered(&app, asked.operation, wait).await?;
+            outcome.operation = wait::until_answered(&app, outcome.operation, wait).await?;
         }
-        Ok(answer::asked(&asked.operation, &asked.key, asked.replayed, &app.public_url))
+        Ok(answer::asked(&outcome.operation, &outcome.key, outcome.replayed, &app.public_url))
     };
-    asked.await.or_else(|error: Error| {
+    answering.await.or_else(|error: Error| {
         // A caller who cannot know what became of it repeats it with this key.
         let mut response = error.into_response();
         answer::name_key(&mut response, &key);

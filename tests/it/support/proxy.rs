@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 
@@ -23,6 +24,8 @@ struct State {
     open: AtomicBool,
     admits_fence: AtomicBool,
     fences_turned_away: AtomicUsize,
+    /// Microseconds that each packet to PostgreSQL is late.
+    delay: AtomicU64,
     cut: watch::Sender<()>,
 }
 
@@ -37,6 +40,7 @@ impl Proxy {
             open: AtomicBool::new(true),
             admits_fence: AtomicBool::new(true),
             fences_turned_away: AtomicUsize::new(0),
+            delay: AtomicU64::new(0),
             cut: watch::Sender::new(()),
         });
         #[expect(clippy::disallowed_methods, reason = "it ends with the runtime of the test")]
@@ -63,6 +67,11 @@ impl Proxy {
     /// Cuts every connection; new ones go through.
     pub(crate) fn cut(&self) {
         self.state.cut.send_replace(());
+    }
+
+    /// Makes the way long: each packet to PostgreSQL is this late.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.state.delay.store(delay.as_micros().try_into().expect("a short delay"), Ordering::SeqCst);
     }
 
     /// Turns the connection of the fence away, or admits it again. One that runs is not cut.
@@ -99,11 +108,36 @@ async fn forward(mut client: TcpStream, socket: PathBuf, state: Arc<State>, mut 
         }
         let mut server = UnixStream::connect(socket).await?;
         server.write_all(&first[..length]).await?;
-        copy_bidirectional(&mut client, &mut server).await.map(|_| ())
+        let (mut from_client, mut to_client) = client.split();
+        let (mut from_server, to_server) = server.split();
+        // When one side ends, the other is of no use.
+        tokio::select! {
+            ended = copy_late(&mut from_client, to_server, &state) => ended,
+            ended = copy(&mut from_server, &mut to_client) => ended.map(|_| ()),
+        }
     };
     tokio::select! {
         _ = cut.changed() => {}
         // However it ends: the service sees a connection that is gone.
         _ = passing => {}
+    }
+}
+
+async fn copy_late(
+    from: &mut (impl AsyncRead + Unpin),
+    mut to: impl AsyncWrite + Unpin,
+    state: &State,
+) -> std::io::Result<()> {
+    let mut packet = vec![0; 16 * 1024];
+    loop {
+        let length = from.read(&mut packet).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        let delay = Duration::from_micros(state.delay.load(Ordering::SeqCst));
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        to.write_all(&packet[..length]).await?;
     }
 }
