@@ -67,6 +67,11 @@ impl Principal {
         self.require(permission).is_ok()
     }
 
+    /// Whether whole telephone numbers may be shown; viewers see the country and the last digits.
+    pub fn sees_numbers(&self) -> bool {
+        self.role > Role::Viewer
+    }
+
     /// The token that acts for the person, if one does.
     pub fn token(&self) -> Option<TokenId> {
         match self.via {

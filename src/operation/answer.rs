@@ -11,6 +11,7 @@ use super::store::{Operation, Story};
 use crate::config::PublicUrl;
 use crate::error::Problem;
 use crate::idempotency::IdempotencyKey;
+use crate::phone::mask;
 use crate::twilio::errors;
 use crate::web::extract::Json;
 
@@ -170,6 +171,19 @@ pub(crate) fn whole(operation: &Operation, story: &Story, public_url: &PublicUrl
     });
     put("history", history.collect());
     Value::Object(body)
+}
+
+/// The same without the recipient's number, wherever it stands, for those who may not see it.
+pub(crate) fn without_number(document: Value, number: &str) -> Value {
+    let hide = |text: &str| text.replace(number, &mask(number));
+    match document {
+        Value::String(text) => Value::String(hide(&text)),
+        Value::Array(items) => items.into_iter().map(|item| without_number(item, number)).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, without_number(value, number))).collect()
+        }
+        other => other,
+    }
 }
 
 /// A time as the API writes it: UTC, RFC 3339.

@@ -118,8 +118,11 @@ async fn list(
     let filter = Filter { states, kind: query.kind, to, attention: query.attention, search };
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     let page = store::list(&app.db, &app.clock, app.config.mode, &filter, query.cursor, limit).await?;
-    let operations: Vec<Value> =
-        page.operations.iter().map(|operation| Value::Object(answer::summary(operation, &app.public_url))).collect();
+    let summary = |operation: &Operation| {
+        let document = Value::Object(answer::summary(operation, &app.public_url));
+        for_reader(&principal, operation, document)
+    };
+    let operations: Vec<Value> = page.operations.iter().map(summary).collect();
     Ok(Json(json!({ "operations": operations, "nextCursor": page.next })))
 }
 
@@ -135,7 +138,11 @@ async fn read(
         operation = wait::until_answered(&app, operation, wait).await?;
     }
     let story = store::story(&app.db, id).await?;
-    Ok(Json(answer::whole(&operation, &story, &app.public_url)))
+    Ok(Json(for_reader(&principal, &operation, answer::whole(&operation, &story, &app.public_url))))
+}
+
+fn for_reader(principal: &Principal, operation: &Operation, document: Value) -> Value {
+    if principal.sees_numbers() { document } else { answer::without_number(document, &operation.to_number) }
 }
 
 /// The operation, or 404.

@@ -98,6 +98,11 @@ async fn roles_scopes_and_four_eyes_are_kept() {
     assert_eq!((by_reader.status, by_reader.code().as_str()), (StatusCode::FORBIDDEN, "scope_missing"));
 
     let own = service.ask(&approver, "+14155550132", "mine").await;
+    let (path, list) = (format!("/api/operations/{}", text(&own["operationId"])), "/api/operations");
+    for seen in [service.get(&path, &viewer).await, service.get(list, &viewer).await] {
+        assert_eq!(seen.status, StatusCode::OK, "{}", seen.text);
+        assert!(seen.text.contains("+1••••••0132") && !seen.text.contains("+14155550132"), "{}", seen.text);
+    }
     let refused = service.approve(&approver, &own).await;
     assert_eq!((refused.status, refused.code().as_str()), (StatusCode::FORBIDDEN, "own_request"));
     let withdrawn = act(&service, &approver, &text(&own["operationId"]), "reject", &json!({ "reason": "typo" })).await;
