@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::audit::Actor;
-use crate::auth::{Permission, Principal, Refusal, Role, SignedIn};
+use crate::auth::{Permission, Principal, Refusal, SignedIn};
 use crate::config::{Mode, Operating};
 use crate::error::{Error, Problem, Result};
 use crate::guard::hold::{self, Hold};
