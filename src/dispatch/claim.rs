@@ -101,6 +101,7 @@ pub async fn claim(
                     and o.not_before <= clock.at
                     and o.execute_before > clock.at
                     and o.duplicate_suspected_at is null
+                    and not exists (select from do_not_contact d where d.number = o.to_number)
                     and not exists (
                         select
                         from attempts a

@@ -30,6 +30,7 @@ pub async fn expire(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<Vec<
                 reason_code = case
                     when due.state <> 'approved' then 'not_decided'
                     when o.duplicate_suspected_at is not null then 'duplicate_suspected'
+                    when exists (select from do_not_contact d where d.number = o.to_number) then 'do_not_contact'
                     when exists (
                         select
                         from attempts a
@@ -42,6 +43,8 @@ pub async fn expire(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<Vec<
                     when due.state <> 'approved' then 'Nobody decided in time. Nothing was sent.'
                     when o.duplicate_suspected_at is not null
                         then 'It may have been sent already, so it was not sent again.'
+                    when exists (select from do_not_contact d where d.number = o.to_number)
+                        then 'The recipient was put on the do-not-contact list meanwhile. Nothing was sent.'
                     when exists (
                         select
                         from attempts a

@@ -182,6 +182,7 @@ async fn check(connection: &mut PgConnection, claimed: &Claimed, clock: &Clock) 
                 and o.approved_digest = $4
                 and a.digest = $4
                 and o.duplicate_suspected_at is null
+                and not exists (select from do_not_contact d where d.number = o.to_number)
                 -- connect, request and record must fit in before others call it unknown
                 and a.deadline_at > clock.at + interval '25 seconds'
                 and o.execute_before > clock.at

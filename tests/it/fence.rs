@@ -93,10 +93,14 @@ async fn a_claim_takes_what_is_due_and_nothing_else() {
     assert_eq!(stage.claim(10).await.len(), 1);
 
     let late = stage.approved("late").await;
+    let stop = "insert into do_not_contact (number, reason, source, added_by) values ('+14155550132', 'STOP', 'inbound', 'test')";
+    stage.execute(stop).await;
+    assert!(stage.claim(10).await.is_empty(), "nothing is claimed for somebody who said stop");
     stage.service.clock.advance(Duration::from_secs(3601));
     assert!(stage.claim(10).await.is_empty(), "nothing is claimed after its window");
     expiry::expire(&app.db, &app.clock, app.config.mode).await.expect("a pass");
-    assert_eq!(stage.state(&late).await, "expired");
+    let ended = stage.service.operation(&stage.token, &late).await;
+    assert_eq!((&ended["state"], &ended["reasonCode"]), (&json!("expired"), &json!("do_not_contact")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,6 +134,7 @@ async fn what_changed_after_the_claim_does_not_pass() {
         "update operations set attempts = attempts + 1 where state = 'sending'",
         "update operations set duplicate_suspected_at = now() where state = 'sending'",
         "update attempts set digest = sha256('x') where state = 'sending'",
+        "insert into do_not_contact (number, reason, source, added_by) values ('+14155550132', 'STOP', 'inbound', 'test')",
     ]
     .into_iter()
     .enumerate()
@@ -140,6 +145,7 @@ async fn what_changed_after_the_claim_does_not_pass() {
         assert!(matches!(stage.pass(&fence, &claimed).await, Err(NotFenced::Changed)), "{change}");
         stage.execute("update attempts set state = 'not_sent' where state in ('sending', 'unknown')").await;
         hold::release(&app.db, &app.clock, &Actor::command_line()).await.expect("released");
+        stage.execute("delete from do_not_contact").await;
     }
     stage.approved("untouched").await;
     let claimed = stage.claim(1).await.remove(0);
