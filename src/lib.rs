@@ -27,7 +27,6 @@ pub mod idempotency;
 
 // May it be sent at all, and may this one go?
 pub mod guard;
-pub mod settings;
 pub mod approval;
 
 // It is sent once, and followed.
@@ -36,6 +35,7 @@ pub mod twilio;
 pub mod callback;
 
 // What all of it stands on.
+pub mod settings;
 pub mod vault;
 pub mod audit;
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::hold::{self, Cause, Hold};
 use crate::auth::{Permission, Principal};
+use crate::clock::rfc3339;
 use crate::error::{FieldProblem, Problem, Result};
-use crate::operation::answer::rfc3339;
 use crate::state::AppState;
 use crate::web::client::ClientAddress;
 use crate::web::correlation::CorrelationId;

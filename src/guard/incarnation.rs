@@ -7,10 +7,9 @@ use time::OffsetDateTime;
 
 use super::hold::{self, Cause};
 use crate::audit::{self, Actor, Change};
-use crate::clock::Clock;
+use crate::clock::{Clock, rfc3339};
 use crate::config::Mode;
 use crate::database;
-use crate::operation::answer::rfc3339;
 
 /// Compares the database with the one that this service knew, remembers it, and sets the hold if they differ.
 pub async fn check(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<()> {

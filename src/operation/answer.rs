@@ -3,11 +3,10 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::status::State;
 use super::store::{Operation, Story};
+use crate::clock::rfc3339;
 use crate::config::PublicUrl;
 use crate::error::Problem;
 use crate::idempotency::IdempotencyKey;
@@ -184,9 +183,4 @@ pub(crate) fn without_number(document: Value, number: &str) -> Value {
         }
         other => other,
     }
-}
-
-/// A time as the API writes it: UTC, RFC 3339.
-pub(crate) fn rfc3339(at: OffsetDateTime) -> String {
-    at.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
 }
