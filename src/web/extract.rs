@@ -117,13 +117,10 @@ pub(crate) fn members<T: DeserializeOwned>(body: serde_json::Value) -> Result<T,
     serde_json::from_value(body).map_err(|error| wrong(format!("{error}. Correct it and send it again.")))
 }
 
-/// Reads a body that the size layer has bounded.
+/// The body, which was read and bounded before.
 pub(crate) async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<bytes::Bytes, Problem> {
-    bytes::Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is larger than 64 KiB. Send less.")
-        }
-        _ => Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body ended early. Send the request again."),
+    bytes::Bytes::from_request(request, state).await.map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body ended early. Send the request again.")
     })
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod health;
 mod origin;
 pub(crate) mod preferences;
 mod problems;
+mod size;
 pub(crate) mod views;
 
 use std::time::Duration;
@@ -21,15 +22,11 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 
 use self::headers::Https;
 use crate::config::Mode;
 use crate::error::Problem;
 use crate::state::AppState;
-
-/// Largest request body in bytes; the longest message with all its fields is well under it.
-const BODY_LIMIT: usize = 64 * 1024;
 
 /// Longest a handler may take; past this the caller hears 503 and may repeat with the same key.
 /// `Prefer: wait` and streams are routed outside.
@@ -42,10 +39,10 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// 3. panics: a bug in one handler answers 500 and takes nothing else down;
 /// 4. client: whose address it is, believing only configured proxies;
 /// 5. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
-/// 6. size: no body over the limit is read.
+/// 6. size: a body over the limit is refused, in a way that its sender can hear.
 pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     router
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(from_fn(size::limit))
         .layer(from_fn_with_state(app.clone(), origin::known_host))
         .layer(from_fn_with_state(app.clone(), client::identify))
         .layer(CatchPanicLayer::custom(answer_panic))

@@ -72,9 +72,6 @@ fn problem_of(response: &Response) -> Option<Problem> {
             "method_not_allowed",
             "This address does not take this method. The Allow header names those that it takes.",
         ),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, "too_large", "The request is larger than 64 KiB. Send less.")
-        }
         StatusCode::FORBIDDEN => Problem::new(
             status,
             "cross_origin",

@@ -213,6 +213,22 @@ async fn a_body_over_the_limit_is_refused_with_and_without_its_length() {
     chunked.extend_from_slice(b"0\r\n\r\n");
     assert_problem(&raw(&caller.service, &chunked).await, 413, "too_large", "Send less.");
     assert_eq!(caller.get("/healthz").await.status, StatusCode::OK);
+
+    // Who asks first is told without sending a byte of it.
+    let asking_first = format!(
+        "POST {SEND} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: 10485760\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
+        caller.service.url("").trim_start_matches("http://"),
+        caller.token
+    );
+    assert_problem(&raw(&caller.service, asking_first.as_bytes()).await, 413, "too_large", "Send less.");
+    // Half a body and then nothing more: the line is cut.
+    let half = asking_first.replace("10485760", "100").replace("expect: 100-continue\r\n", "") + "{\"to\": ";
+    let address = caller.service.url("").trim_start_matches("http://").to_owned();
+    let mut cut = TcpStream::connect(address).await.expect("connected");
+    cut.write_all(half.as_bytes()).await.expect("written");
+    drop(cut);
+    assert_eq!(caller.operations().await, 0, "nothing was asked for");
     caller.service.stop().await;
 }
 

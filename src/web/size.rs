@@ -1,0 +1,82 @@
+//! The size of a request: its body is read once, whole and bounded, before anything is looked up.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
+
+use crate::error::Problem;
+
+/// Largest request body in bytes; the longest message with all its fields is well under it.
+const LIMIT: usize = 64 * 1024;
+
+/// Longest that a caller may take to send it.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Most bytes of a refused body that are taken and thrown away.
+const LEFTOVER_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Longest that this may take.
+const LEFTOVER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads the body, or refuses it: 413 over the limit, 408 where it does not come, 400 where it ends early.
+pub(super) async fn limit(request: Request, next: Next) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let read = if length.is_some_and(|length: u64| length > LIMIT as u64) {
+        Err(too_large())
+    } else {
+        tokio::time::timeout(TIMEOUT, read(&mut body)).await.unwrap_or_else(|_| Err(too_slow()))
+    };
+    match read {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes.freeze()))).await,
+        Err(problem) => {
+            // Who asks first whether to send it hears the answer without sending.
+            if problem.status == StatusCode::PAYLOAD_TOO_LARGE && !parts.headers.contains_key(header::EXPECT) {
+                let _ = tokio::time::timeout(LEFTOVER_TIMEOUT, throw_away(&mut body)).await;
+            }
+            problem.into_response()
+        }
+    }
+}
+
+async fn read(body: &mut Body) -> Result<BytesMut, Problem> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| incomplete())?.into_data() else { continue };
+        if bytes.len() + data.len() > LIMIT {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// A connection that is closed on a caller who still writes is reset, and the answer is lost with it: so the rest is
+/// taken first, within bounds.
+async fn throw_away(body: &mut Body) {
+    let mut taken = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        taken += frame.data_ref().map_or(0, bytes::Bytes::len);
+        if taken > LEFTOVER_LIMIT {
+            return;
+        }
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is larger than 64 KiB. Send less.")
+}
+
+fn too_slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "timed_out", "The body did not come in time. Send the request again.")
+}
+
+fn incomplete() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body ended early. Send the request again.")
+}
