@@ -57,6 +57,10 @@ impl PhoneNumber {
         if number.extension.as_ref().is_some_and(|extension| !extension.is_empty()) {
             return Err(InvalidPhoneNumber::Extension);
         }
+        // Google's rules dial the letters of +1 800 FLOWERS; here a letter is more likely a slip.
+        if text.chars().any(char::is_alphabetic) {
+            return Err(InvalidPhoneNumber::NotANumber);
+        }
         match number.is_possible_with_reason() {
             Ok(_) => {}
             Err(ValidationError::InvalidCountryCode) => return Err(InvalidPhoneNumber::CountryCode),
@@ -142,6 +146,8 @@ mod tests {
             ("4155550132", InvalidPhoneNumber::CountryCode),
             ("+999123456789", InvalidPhoneNumber::CountryCode),
             ("hello", InvalidPhoneNumber::NotANumber),
+            ("+1 800 FLOWERS", InvalidPhoneNumber::NotANumber),
+            ("+1415555O132", InvalidPhoneNumber::NotANumber),
             ("+1415555", InvalidPhoneNumber::TooShort),
             ("+141555501321234", InvalidPhoneNumber::TooLong),
             ("+14155550132 ext. 7", InvalidPhoneNumber::Extension),
