@@ -8,8 +8,9 @@ use mission_control::auth::{Role, Scope};
 use mission_control::guard::hold::{self, Cause};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
-use crate::support::service::{Answer, Service, Setup, text};
+use crate::support::service::{Answer, Service, Setup, eventually, text};
 
 const SEND_SMS: &str = "/api/twilio/send-sms";
 
@@ -31,7 +32,23 @@ async fn a_hundred_concurrent_identical_requests_make_one_operation_and_a_hundre
     let service = Service::start().await;
     let token = service.token("ada@example.com", Role::Admin).await;
     let body = hello();
-    let answers = join_all((0..100).map(|_| ask(&service, &token, "one", &body))).await;
+    // A lock that lets nobody insert: when it goes, as many statements as there are connections start side by side, and
+    // none of them sees the key.
+    let way = service.app().db.connect_options();
+    let mut barrier = sqlx::PgConnection::connect_with(&way).await.expect("a connection");
+    let onlooker = sqlx::PgPool::connect_lazy_with((*way).clone());
+    sqlx::query("begin").execute(&mut barrier).await.expect("a transaction");
+    sqlx::query("lock table idempotency_keys in share mode").execute(&mut barrier).await.expect("the lock");
+    let asking = join_all((0..100).map(|_| ask(&service, &token, "one", &body)));
+    let (answers, ()) = tokio::join!(asking, async {
+        eventually("the statements to stand side by side", || async {
+            let waiting = "select count(*) from pg_locks where relation = 'idempotency_keys'::regclass and not granted";
+            let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&onlooker).await.expect("a count");
+            if waiting >= 10 { Ok(()) } else { Err(format!("{waiting} wait")) }
+        })
+        .await;
+        sqlx::query("commit").execute(&mut barrier).await.expect("the lock goes");
+    });
     let ids: std::collections::HashSet<String> = answers
         .iter()
         .map(|answer| {
