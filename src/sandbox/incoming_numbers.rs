@@ -120,7 +120,8 @@ pub(super) fn create(shared: &Shared, request: &ApiRequest) -> Result<Value, Ref
         number_settings::take_over(&mut number.settings, request)?;
         Ok(number)
     })?;
-    tracing::info!(event = "sandbox.number.bought", number = number.phone_number, "a number was bought in the sandbox");
+    let sid = number.sid();
+    tracing::info!(event = "sandbox.number.bought", sid, "the sandbox sold the number {sid}");
     Ok(number.resource())
 }
 

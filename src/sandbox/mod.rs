@@ -13,8 +13,9 @@
 //! There is one account. While it is not `active`, it can neither send nor buy a number (20005, HTTP 403). What is set
 //! on a number is kept and answered, not called: the sandbox receives nothing.
 //!
-//! A message goes `queued`, `sent`, `delivered`, each step reported to its `StatusCallback` in a signed request. **No byte leaves the machine**: a
-//! callback to anything but loopback (or the origin named in [`Options::callbacks_to`]) is refused and logged.
+//! A message goes `queued`, `sent`, `delivered`, each step reported to its `StatusCallback` in a signed request. **No
+//! byte leaves the machine**: a callback to anything but loopback (or the origin named in [`Options::callbacks_to`]) is
+//! refused and logged.
 //!
 //! # Numbers
 //!
