@@ -34,6 +34,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
+    /// Twilio's general refusal of a value.
+    pub(super) fn invalid(parameter: &str) -> Self {
+        Self::bad_request(20001, format!("Invalid parameter: {parameter}"))
+    }
+
     pub(super) fn not_found(path: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, 20404, format!("The requested resource {path} was not found"))
     }

@@ -6,15 +6,17 @@ use std::{
 };
 
 use hyper::{
-    Method, StatusCode,
+    StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
+use serde_json::Value;
 
 use super::{
     Credentials, accounts,
     answer::{Answer, Refusal, Unanswered, empty, json_answer},
-    faults::{Moment, On},
-    messages, random_hex,
+    faults::Moment,
+    incoming_numbers, messages, random_hex,
+    route::Route,
     server::Received,
     state::Shared,
     strike,
@@ -31,56 +33,7 @@ pub(super) struct ApiRequest {
     route: Route,
 }
 
-/// What is asked for. Calls will stand beside messages.
-#[derive(Debug, PartialEq, Eq)]
-enum Route {
-    FetchAccount,
-    ListNumbers,
-    FetchNumber(String),
-    CreateMessage,
-    ListMessages,
-    FetchMessage(String),
-    UpdateMessage(String),
-    DeleteMessage(String),
-}
-
-impl Route {
-    /// The account in the path and what is asked of it.
-    fn parse(method: &Method, path: &str) -> Option<(String, Self)> {
-        let path =
-            path.strip_prefix('/')?.strip_prefix(API_VERSION)?.strip_prefix("/Accounts/")?.strip_suffix(".json")?;
-        let segments = path.split('/').collect::<Vec<_>>();
-        let route = match (method.as_str(), &segments[1..]) {
-            ("GET", []) => Self::FetchAccount,
-            ("GET", ["IncomingPhoneNumbers"]) => Self::ListNumbers,
-            ("GET", ["IncomingPhoneNumbers", sid]) => Self::FetchNumber((*sid).to_owned()),
-            ("POST", ["Messages"]) => Self::CreateMessage,
-            ("GET", ["Messages"]) => Self::ListMessages,
-            ("GET", ["Messages", sid]) => Self::FetchMessage((*sid).to_owned()),
-            ("POST", ["Messages", sid]) => Self::UpdateMessage((*sid).to_owned()),
-            ("DELETE", ["Messages", sid]) => Self::DeleteMessage((*sid).to_owned()),
-            _ => return None,
-        };
-        Some((segments[0].to_owned(), route))
-    }
-
-    /// The kind of request that faults know it as.
-    fn on(&self) -> Option<On> {
-        match self {
-            Self::CreateMessage => Some(On::Create),
-            Self::FetchMessage(_) => Some(On::Fetch),
-            Self::ListMessages => Some(On::List),
-            _ => None,
-        }
-    }
-}
-
 impl ApiRequest {
-    /// The path of the account, without `.json`.
-    pub(super) fn base(&self) -> String {
-        format!("/{API_VERSION}/Accounts/{}", self.credentials.account_sid)
-    }
-
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         values(&self.query, name).next()
     }
@@ -105,7 +58,7 @@ impl ApiRequest {
             .ok_or_else(Refusal::unauthorized)?;
         let path = received.uri.path().to_owned();
         let (account, route) = Route::parse(&received.method, &path).ok_or_else(|| Refusal::not_found(&path))?;
-        if account != credentials.account_sid {
+        if account.is_some_and(|account| account != credentials.account_sid) {
             return Err(Refusal::unauthorized());
         }
         // Twilio does not read any other body: a JSON request lacks its parameters.
@@ -122,20 +75,25 @@ impl ApiRequest {
     /// Does what is asked, whatever becomes of the answer.
     pub(super) async fn carry_out(&self, shared: &Arc<Shared>) -> Answer {
         let result = match &self.route {
+            Route::ListAccounts => accounts::list(shared, self),
             Route::FetchAccount => Ok(accounts::fetch(shared, self)),
-            Route::ListNumbers => accounts::list_numbers(shared, self),
-            Route::FetchNumber(sid) => accounts::fetch_number(shared, self, sid),
+            Route::UpdateAccount => accounts::update(shared, self),
+            Route::CreateNumber => incoming_numbers::create(shared, self),
+            Route::ListNumbers => incoming_numbers::list(shared, self),
+            Route::FetchNumber(sid) => incoming_numbers::fetch(shared, self, sid),
+            Route::UpdateNumber(sid) => incoming_numbers::update(shared, self, sid),
+            Route::DeleteNumber(sid) => incoming_numbers::delete(shared, self, sid).map(|()| Value::Null),
             Route::CreateMessage => messages::create(shared, self).await,
             Route::ListMessages => messages::list(shared, self),
             Route::FetchMessage(sid) => messages::fetch(shared, self, sid),
             Route::UpdateMessage(sid) => messages::update(shared, self, sid),
-            Route::DeleteMessage(sid) => match messages::delete(shared, self, sid) {
-                Ok(()) => return empty(StatusCode::NO_CONTENT),
-                Err(refusal) => Err(refusal),
-            },
+            Route::DeleteMessage(sid) => messages::delete(shared, self, sid).map(|()| Value::Null),
         };
-        let status = if self.route == Route::CreateMessage { StatusCode::CREATED } else { StatusCode::OK };
-        result.map_or_else(|refusal| refusal.answer(), |body| json_answer(status, &body))
+        match (result, self.route.success()) {
+            (Ok(_), StatusCode::NO_CONTENT) => empty(StatusCode::NO_CONTENT),
+            (Ok(body), status) => json_answer(status, &body),
+            (Err(refusal), _) => refusal.answer(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     life::Status,
     messages::{Content, Message},
     now, numbers, random_hex,
+    state::Shared,
 };
 
 /// Twilio's own limit, in characters.
@@ -19,7 +20,7 @@ const LONGEST_BODY: usize = 1600;
 const VALIDITY_PERIODS: std::ops::RangeInclusive<u32> = 1..=36000;
 
 /// The message that the form asks for, or Twilio's first objection to it.
-pub(super) fn parse(request: &ApiRequest) -> Result<Message, Refusal> {
+pub(super) fn parse(shared: &Shared, request: &ApiRequest) -> Result<Message, Refusal> {
     let given = |name: &str| request.form(name).filter(|value| !value.is_empty());
     let to = given("To").ok_or_else(|| Refusal::bad_request(21604, "A 'To' phone number is required."))?;
     let service = given("MessagingServiceSid");
@@ -41,7 +42,7 @@ pub(super) fn parse(request: &ApiRequest) -> Result<Message, Refusal> {
         if from == to {
             return Err(Refusal::bad_request(21266, "'To' and 'From' number cannot be the same"));
         }
-        if !request.credentials.owns(from) {
+        if !shared.look_up(|register| register.owns(&request.credentials, from)) {
             let message = format!("'From' {from} is not a Twilio phone number or Short Code country mismatch");
             return Err(Refusal::bad_request(21659, message));
         }

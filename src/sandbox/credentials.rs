@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 /// The number that every account has, as with Twilio's test credentials.
-const NUMBER_OF_EVERY_ACCOUNT: &str = "+15005550006";
+pub(super) const NUMBER_OF_EVERY_ACCOUNT: &str = "+15005550006";
 
 /// An account as the sandbox knows it.
 #[derive(Clone, Debug)]

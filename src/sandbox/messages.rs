@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use time::{Date, OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
 use super::{
+    accounts,
     answer::{Refusal, date},
     api::{API_VERSION, ApiRequest},
     creation,
@@ -96,7 +97,8 @@ impl Message {
 }
 
 pub(super) async fn create(shared: &Arc<Shared>, request: &ApiRequest) -> Result<Value, Refusal> {
-    let message = creation::parse(request)?;
+    accounts::refuse_inactive(shared, request)?;
+    let message = creation::parse(shared, request)?;
     shared.accept(message.clone())?;
     tracing::info!(event = "sandbox.message.accepted", sid = message.sid, "the sandbox accepted {}", message.sid);
     let fault = shared.take_fault(Moment::Acceptance, Some(&message.to));
@@ -133,7 +135,7 @@ pub(super) fn update(shared: &Arc<Shared>, request: &ApiRequest, sid: &str) -> R
             return Err(Refusal::bad_request(20001, "Invalid parameter: Body may only be set to an empty string"));
         }
         (_, Some("canceled")) => cancel(shared, &message)?,
-        (_, Some(_)) => return Err(Refusal::bad_request(20001, "Invalid parameter: Status")),
+        (_, Some(_)) => return Err(Refusal::invalid("Status")),
         (Some(_), None) => {
             shared.change(sid, |message| {
                 message.content = Content::Redacted;

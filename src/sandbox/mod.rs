@@ -1,14 +1,26 @@
 //! The sandbox: an emulator of Twilio over real HTTP on loopback, embedded in the server or run on its own, so that
 //! everything up to the phone network can be tried, and broken, before there is an account.
 //!
-//! It speaks Twilio's paths (`/2010-04-01/Accounts/{AccountSid}/...`), error bodies and headers for Messages, Accounts
-//! and `IncomingPhoneNumbers`; any official Twilio SDK can be pointed at it. A message goes `queued`, `sent`,
-//! `delivered`, each step reported to its `StatusCallback` in a signed request. **No byte leaves the machine**: a
-//! callback to anything but loopback (or the origin named in [`Options::callbacks_to`]) is refused and logged.
+//! It speaks Twilio's paths (`/2010-04-01/Accounts/{AccountSid}/...`), error bodies and headers; any official Twilio SDK
+//! can be pointed at it:
+//!
+//! | resource | create | fetch | list | update | delete |
+//! |---|---|---|---|---|---|
+//! | Messages | yes | yes | by `To`, `From`, `DateSent` | redact, cancel | yes |
+//! | `IncomingPhoneNumbers` | by `PhoneNumber` or `AreaCode` | yes | by `PhoneNumber`, `FriendlyName`, `Origin` | yes | those created |
+//! | Accounts | | yes | by `FriendlyName`, `Status` | `FriendlyName`, `Status` | |
+//!
+//! There is one account. While it is not `active`, it can neither send nor buy a number (20005, HTTP 403). What is set
+//! on a number is kept and answered, not called: the sandbox receives nothing.
+//!
+//! A message goes `queued`, `sent`, `delivered`, each step reported to its `StatusCallback` in a signed request. **No
+//! byte leaves the machine**: a callback to anything but loopback (or the origin named in [`Options::callbacks_to`]) is
+//! refused and logged.
 //!
 //! # Numbers
 //!
-//! `+15005550006` always belongs to the account; further numbers come with the [`Credentials`]. Twilio's magic numbers
+//! `+15005550006` always belongs to the account, as do those that come with the [`Credentials`]; they cannot be deleted
+//! (20403). Any other number that is created can send at once, and no more once it is deleted. Twilio's magic numbers
 //! answer as with Twilio's test credentials:
 //!
 //! | as `From` | code | | as `To` | code |
@@ -18,6 +30,13 @@
 //! | `+15005550008` | 21611 (HTTP 429) | | `+15005550003` | 21408 |
 //! | others, not owned | 21659 | | `+15005550004` | 21610 |
 //! | | | | `+15005550009` | 21614 |
+//!
+//! | to be created | code |
+//! |---|---|
+//! | `PhoneNumber` `+15005550000`, or one that the account has | 21422 |
+//! | `PhoneNumber` `+15005550001`, or no number | 21421 |
+//! | `PhoneNumber` `+15005550006` | none, as often as it is asked for |
+//! | `AreaCode` `533` | 21452 |
 //!
 //! Twilio has no magic numbers for what goes wrong after acceptance. These recipients are the sandbox's own; the last
 //! two digits are those of the error:
@@ -45,11 +64,15 @@ mod creation;
 mod credentials;
 mod destination;
 pub mod faults;
+mod incoming_numbers;
 mod journal;
 mod life;
 mod messages;
+mod number_settings;
 mod numbers;
 mod paging;
+mod register;
+mod route;
 mod segments;
 mod server;
 mod state;
@@ -140,11 +163,11 @@ pub async fn start(options: Options, tasks: &TaskTracker, stop: CancellationToke
     if !listen.ip().is_loopback() {
         return Err(Error::NotLoopback(listen));
     }
-    let (journal, messages) = match options.journal {
+    let (journal, lines) = match options.journal {
         None => (None, Vec::new()),
         Some(path) => {
-            let (journal, messages) = Journal::open(&path).map_err(|error| Error::Journal(path, error))?;
-            (Some(journal), messages)
+            let (journal, lines) = Journal::open(&path).map_err(|error| Error::Journal(path, error))?;
+            (Some(journal), lines)
         }
     };
     let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
@@ -157,7 +180,7 @@ pub async fn start(options: Options, tasks: &TaskTracker, stop: CancellationToke
         started_at: now(),
         tasks: tasks.clone(),
         stop,
-        state: state::resumed(journal, messages),
+        state: state::resumed(journal, lines),
         in_flight: std::sync::atomic::AtomicUsize::new(0),
     });
     for sid in shared.unfinished() {

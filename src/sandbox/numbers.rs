@@ -55,6 +55,44 @@ pub(super) fn refuse_recipient(to: &str) -> Result<(), Refusal> {
     Err(Refusal::bad_request(code, message))
 }
 
+/// What Twilio says to the purchase of a number, before it looks whether somebody has it.
+pub(super) fn refuse_purchase(number: &str) -> Result<(), Refusal> {
+    match number {
+        "+15005550000" => Err(unavailable(number)),
+        _ if number == "+15005550001" || !is_e164(number) => {
+            Err(Refusal::bad_request(21421, format!("PhoneNumber is invalid: {number}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn unavailable(number: &str) -> Refusal {
+    Refusal::bad_request(21422, format!("PhoneNumber is not available: {number}"))
+}
+
+/// The numbers to be had in an area code of North America, in the exchange that no subscriber has.
+pub(super) fn in_area(code: &str) -> Result<impl Iterator<Item = String>, Refusal> {
+    let is_area = code.len() == 3 && code.starts_with(|first| matches!(first, '2'..='9'));
+    if !is_area || !code.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(Refusal::bad_request(21451, format!("Invalid area code: {code}")));
+    }
+    if code == "533" {
+        return Err(nothing_in_area(code));
+    }
+    // From 0110 on: in area 500, those below are the recipients with a fate of their own.
+    Ok((110..=9999).map(move |line| format!("+1{code}555{line:04}")))
+}
+
+pub(super) fn nothing_in_area(code: &str) -> Refusal {
+    Refusal::bad_request(21452, format!("No phone numbers found in area code {code}"))
+}
+
+/// Whether a number has this part, in which `*` stands for any digit.
+pub(super) fn contains(number: &str, part: &str) -> bool {
+    let fits = |(digit, wanted): (&u8, &u8)| digit == wanted || (*wanted == b'*' && digit.is_ascii_digit());
+    part.is_empty() || number.as_bytes().windows(part.len()).any(|window| window.iter().zip(part.as_bytes()).all(fits))
+}
+
 /// How the life of a message to some recipient ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {

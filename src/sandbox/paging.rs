@@ -24,7 +24,7 @@ pub(super) fn page<T>(
     let param = |wanted: &str| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let number = |wanted: &str, default: usize| match param(wanted) {
         None | Some("") => Ok(default),
-        Some(text) => text.parse::<usize>().map_err(|_| invalid(wanted)),
+        Some(text) => text.parse::<usize>().map_err(|_| Refusal::invalid(wanted)),
     };
     let size = number("PageSize", DEFAULT_PAGE_SIZE)?.clamp(1, LARGEST_PAGE_SIZE);
     let page = number("Page", 0)?;
@@ -32,9 +32,9 @@ pub(super) fn page<T>(
     let start = match param("PageToken").filter(|token| !token.is_empty()) {
         None => page.saturating_mul(size),
         Some(token) => match (token.strip_prefix("PA"), token.strip_prefix("PB")) {
-            (Some(before), _) => position(before).ok_or_else(|| invalid("PageToken"))? + 1,
-            (_, Some(after)) => position(after).ok_or_else(|| invalid("PageToken"))?.saturating_sub(size),
-            _ => return Err(invalid("PageToken")),
+            (Some(before), _) => position(before).ok_or_else(|| Refusal::invalid("PageToken"))? + 1,
+            (_, Some(after)) => position(after).ok_or_else(|| Refusal::invalid("PageToken"))?.saturating_sub(size),
+            _ => return Err(Refusal::invalid("PageToken")),
         },
     }
     .min(items.len());
@@ -69,8 +69,4 @@ pub(super) fn page<T>(
     envelope.insert("start".to_owned(), json!(first_index));
     envelope.insert("end".to_owned(), json!((first_index + shown.len()).saturating_sub(1)));
     Ok(Value::Object(envelope))
-}
-
-fn invalid(parameter: &str) -> Refusal {
-    Refusal::bad_request(20001, format!("Invalid parameter: {parameter}"))
 }

@@ -15,9 +15,10 @@ use super::{
     CredentialSource, Pace,
     answer::Refusal,
     faults::{self, Armed, Fault, Moment},
-    journal::Journal,
+    journal::{Journal, Line},
     life::{self, Change},
     messages::{Content, Message},
+    register::Register,
 };
 
 /// Everything that requests and lives share.
@@ -34,10 +35,11 @@ pub(super) struct Shared {
     pub(super) in_flight: AtomicUsize,
 }
 
-/// The messages in the order of their acceptance, and the faults in wait.
+/// The messages in the order of their acceptance, the account with its numbers, and the faults in wait.
 pub(super) struct State {
     entries: Vec<Entry>,
     positions: HashMap<String, usize>,
+    register: Register,
     faults: Vec<Armed>,
     journal: Option<Journal>,
 }
@@ -48,15 +50,48 @@ struct Entry {
     unlisted_until: Option<Instant>,
 }
 
-pub(super) fn resumed(journal: Option<Journal>, messages: Vec<Message>) -> Mutex<State> {
-    let positions = messages.iter().enumerate().map(|(position, message)| (message.sid.clone(), position)).collect();
-    let entries = messages.into_iter().map(|message| Entry { message, unlisted_until: None }).collect();
-    Mutex::new(State { entries, positions, faults: Vec::new(), journal })
+/// The state that `lines` lead to.
+pub(super) fn resumed(journal: Option<Journal>, lines: Vec<Line>) -> Mutex<State> {
+    let mut state = State {
+        entries: Vec::new(),
+        positions: HashMap::new(),
+        register: Register::default(),
+        faults: Vec::new(),
+        journal,
+    };
+    for line in lines {
+        state.apply(line);
+    }
+    Mutex::new(state)
 }
 
 impl State {
-    fn record(&mut self, message: &Message) -> std::io::Result<()> {
-        self.journal.as_mut().map_or(Ok(()), |journal| journal.append(message))
+    fn record(&mut self, line: &Line) -> std::io::Result<()> {
+        self.journal.as_mut().map_or(Ok(()), |journal| journal.append(line))
+    }
+
+    /// Makes a change that can be refused. What cannot be journalled does not happen.
+    fn make(&mut self, line: Line) -> Result<(), Refusal> {
+        self.record(&line).map_err(|error| {
+            tracing::error!(event = "sandbox.journal.failed", %error, "a request was not carried out: the journal cannot be written");
+            Refusal::internal()
+        })?;
+        self.apply(line);
+        Ok(())
+    }
+
+    fn apply(&mut self, line: Line) {
+        match line {
+            Line::Account { account } => self.register.put_account(account),
+            Line::Number { number } => self.register.put_number(number),
+            Line::Message(message) => match self.positions.get(&message.sid) {
+                Some(position) => self.entries[*position].message = *message,
+                None => {
+                    self.positions.insert(message.sid.clone(), self.entries.len());
+                    self.entries.push(Entry { message: *message, unlisted_until: None });
+                }
+            },
+        }
     }
 
     fn take(&mut self, moment: Moment, to: Option<&str>) -> Option<Fault> {
@@ -78,20 +113,32 @@ impl Shared {
         }
     }
 
-    /// Takes a new message in. What cannot be journalled is not accepted.
+    /// What `look` finds in the register.
+    pub(super) fn look_up<T>(&self, look: impl FnOnce(&Register) -> T) -> T {
+        look(&self.state().register)
+    }
+
+    /// Puts into the register what `change` makes of it.
+    pub(super) fn amend<T>(&self, change: impl FnOnce(&Register) -> Result<T, Refusal>) -> Result<T, Refusal>
+    where
+        T: Clone + Into<Line>,
+    {
+        let mut state = self.state();
+        let changed = change(&state.register)?;
+        state.make(changed.clone().into())?;
+        Ok(changed)
+    }
+
+    /// Takes a new message in.
     pub(super) fn accept(&self, message: Message) -> Result<(), Refusal> {
         let mut state = self.state();
-        state.record(&message).map_err(|error| {
-            tracing::error!(event = "sandbox.journal.failed", %error, "a message was not accepted: the journal cannot be written");
-            Refusal::internal()
-        })?;
-        let unlisted_until = match state.take(Moment::Listing, Some(&message.to)) {
-            Some(Fault::ListLag { ms }) => Some(Instant::now() + Duration::from_millis(ms)),
-            _ => None,
-        };
-        let position = state.entries.len();
-        state.positions.insert(message.sid.clone(), position);
-        state.entries.push(Entry { message, unlisted_until });
+        let to = message.to.clone();
+        state.make(message.into())?;
+        if let Some(Fault::ListLag { ms }) = state.take(Moment::Listing, Some(&to))
+            && let Some(entry) = state.entries.last_mut()
+        {
+            entry.unlisted_until = Some(Instant::now() + Duration::from_millis(ms));
+        }
         Ok(())
     }
 
@@ -109,11 +156,12 @@ impl Shared {
         if change(&mut message) == Change::Nothing {
             return None;
         }
-        if let Err(error) = state.record(&message) {
+        let line = Line::from(message.clone());
+        if let Err(error) = state.record(&line) {
             // The emulated network moves on; after a restart this change is made again.
             tracing::error!(event = "sandbox.journal.failed", %error, "a change of {sid} is not in the journal");
         }
-        state.entries[position].message = message.clone();
+        state.apply(line);
         Some(message)
     }
 
@@ -167,6 +215,7 @@ impl Shared {
         }
         state.entries.clear();
         state.positions.clear();
+        state.register = Register::default();
         state.faults.clear();
         Ok(())
     }

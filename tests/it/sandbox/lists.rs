@@ -13,8 +13,7 @@ fn sids(list: &Value) -> Vec<String> {
 /// Follows an address as given in a list.
 async fn follow(emulator: &Emulator, list: &Value, name: &str) -> Value {
     let uri = list[name].as_str().unwrap_or_else(|| panic!("no {name}"));
-    let request = emulator.client.get(emulator.url(uri)).basic_auth(super::ACCOUNT, Some(super::TOKEN));
-    request.send().await.expect("an answer").json().await.expect("JSON")
+    emulator.follow(uri).await
 }
 
 async fn send_five(emulator: &Emulator) -> Vec<String> {

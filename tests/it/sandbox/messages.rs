@@ -1,4 +1,4 @@
-//! Creating, fetching, changing and deleting; the account and its numbers; everything that is refused.
+//! Creating, fetching, changing and deleting; everything that is refused.
 
 use mission_control::sandbox::{self, CredentialSource, Options, Pace};
 use serde_json::{Value, json};
@@ -182,11 +182,10 @@ async fn a_message_can_be_redacted_and_deleted() {
     assert_eq!(answer.status(), 200);
     assert_eq!(emulator.message(&sid).await["body"], "");
 
-    let delete = || emulator.client.delete(emulator.account_url(&path)).basic_auth(ACCOUNT, Some(TOKEN)).send();
-    let answer = delete().await.expect("an answer");
+    let answer = emulator.delete(&path).await;
     assert_eq!(answer.status(), 204);
     assert!(answer.headers().contains_key("twilio-request-id"));
-    assert_eq!(code(delete().await.expect("an answer")).await, (404, 20404));
+    assert_eq!(code(emulator.delete(&path).await).await, (404, 20404));
     assert_eq!(code(emulator.get(&path).await).await, (404, 20404));
     assert_eq!(emulator.get_json("/Messages.json").await["messages"], json!([]));
     // It was accepted all the same.
@@ -244,29 +243,6 @@ async fn media_are_counted() {
     let message: Value = emulator.post("/Messages.json", &form).await.expect("an answer").json().await.expect("JSON");
     assert_eq!(message["num_media"], "2");
     assert!(message["sid"].as_str().is_some_and(|sid| sid.starts_with("MM")));
-}
-
-#[tokio::test]
-async fn the_account_and_its_numbers_can_be_read() {
-    let emulator = Emulator::start(Pace::ByHand).await;
-    let answer = emulator.client.get(emulator.account_url(".json")).basic_auth(ACCOUNT, Some(TOKEN)).send().await;
-    let account = answer.expect("an answer").text().await.expect("a body");
-    assert!(!account.contains(TOKEN));
-    let account: Value = serde_json::from_str(&account).expect("JSON");
-    assert_eq!((&account["sid"], &account["status"]), (&json!(ACCOUNT), &json!("active")));
-
-    let list = emulator.get_json("/IncomingPhoneNumbers.json").await;
-    let numbers = list["incoming_phone_numbers"].as_array().expect("a list");
-    assert_eq!(numbers.iter().map(|number| number["phone_number"].clone()).collect::<Vec<_>>(), [OWN, SECOND]);
-    let list = emulator.get_json(&format!("/IncomingPhoneNumbers.json?PhoneNumber=%2B{}", &SECOND[1..])).await;
-    assert_eq!(list["incoming_phone_numbers"].as_array().map(Vec::len), Some(1));
-    let number = &list["incoming_phone_numbers"][0];
-    assert_eq!(number["capabilities"]["sms"], true);
-    let sid = number["sid"].as_str().expect("a SID");
-    assert!(sid.starts_with("PN") && sid.len() == 34);
-    assert_eq!(emulator.get_json(&format!("/IncomingPhoneNumbers/{sid}.json")).await, *number);
-    let list = emulator.get_json("/IncomingPhoneNumbers.json?PhoneNumber=%2B14155550000").await;
-    assert_eq!(list["incoming_phone_numbers"], json!([]));
 }
 
 #[tokio::test]

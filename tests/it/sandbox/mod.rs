@@ -1,10 +1,12 @@
 //! The emulator of Twilio over real HTTP.
 
+mod accounts;
 mod callbacks;
 mod control;
 mod faults;
 mod lists;
 mod messages;
+mod numbers;
 mod restart;
 
 use std::{
@@ -118,6 +120,16 @@ impl Emulator {
 
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> reqwest::Result<Response> {
         self.client.post(self.account_url(path)).basic_auth(ACCOUNT, Some(TOKEN)).form(form).send().await
+    }
+
+    async fn delete(&self, path: &str) -> Response {
+        self.client.delete(self.account_url(path)).basic_auth(ACCOUNT, Some(TOKEN)).send().await.expect("an answer")
+    }
+
+    /// What is at an address as given in a list.
+    async fn follow(&self, uri: &str) -> Value {
+        let answer = self.client.get(self.url(uri)).basic_auth(ACCOUNT, Some(TOKEN)).send().await;
+        answer.expect("an answer").json().await.expect("JSON")
     }
 
     /// Tries to create a message with a body, from the account's own number.

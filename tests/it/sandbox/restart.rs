@@ -11,7 +11,7 @@ use mission_control::sandbox::{self, Error, Options, Pace};
 use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{ACCOUNT, Emulator, RECIPIENT, Receiver, TOKEN, options};
+use super::{Emulator, RECIPIENT, Receiver, options};
 
 fn journalled(path: &Path, pace: Pace) -> Options {
     Options { journal: Some(path.to_owned()), ..options(pace) }
@@ -27,8 +27,7 @@ async fn messages_outlive_a_restart_and_unfinished_lives_go_on() {
     let message = emulator.send(RECIPIENT, Some(&receiver.url("/"))).await;
     let sid = message["sid"].as_str().expect("a SID").to_owned();
     let deleted = emulator.send(RECIPIENT, None).await["sid"].as_str().expect("a SID").to_owned();
-    let path = emulator.account_url(&format!("/Messages/{deleted}.json"));
-    emulator.client.delete(path).basic_auth(ACCOUNT, Some(TOKEN)).send().await.expect("an answer");
+    emulator.delete(&format!("/Messages/{deleted}.json")).await;
     emulator.stop().await;
     assert_eq!(fs::metadata(&journal).expect("a file").permissions().mode() & 0o777, 0o600);
     receiver.expect_nothing().await;
