@@ -257,7 +257,7 @@ impl Starting {
             &config.credentials,
             self.clock.clone(),
         );
-        let embeds_sandbox = config.mode == Mode::Sandbox && config.twilio_base_url.is_none();
+        let embeds_sandbox = config.embeds_sandbox();
         let vault = if embeds_sandbox { vault.await?.with_sandbox_defaults() } else { vault.await? };
         let passwords = Passwords::new(self.password_cost)?;
         let first_admin = first_admin::ensure(&db, &self.clock, &passwords, &config.data_dir).await?;

@@ -90,6 +90,7 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
             let opened =
                 Vault::open(db.clone(), mode, &config.master_key, data_dir, &config.credentials, Clock::System);
             let opened = opened.await?;
+            let opened = if config.embeds_sandbox() { opened.with_sandbox_defaults() } else { opened };
             let actor = Actor::command_line();
             match command {
                 VaultCommand::Set { name } => vault::set(&opened, name, input, output, &actor).await,

@@ -224,6 +224,11 @@ impl Config {
         self.public_url.clone().unwrap_or_else(|| PublicUrl::loopback(listening.port()))
     }
 
+    /// Whether the emulator runs within the service: in sandbox mode, unless Twilio's address is given.
+    pub fn embeds_sandbox(&self) -> bool {
+        self.mode == Mode::Sandbox && self.twilio_base_url.is_none()
+    }
+
     /// Live mode needs what would be dangerous to default.
     fn refuse_half_live(&self) -> anyhow::Result<()> {
         if self.mode == Mode::Sandbox {

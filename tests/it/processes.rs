@@ -409,6 +409,7 @@ async fn scripts_can_rely_on_the_sub_commands() {
     assert!(listed.contains("\"ci\"") && !listed.contains(token.trim_end()), "{listed}");
 
     let secret = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    assert!(stdout(&["vault", "list"], "").contains("sandbox"), "what the embedded sandbox uses until then");
     assert_eq!(
         stdout(&["vault", "set", "twilio_auth_token"], &format!("{secret}\n")),
         "twilio_auth_token is stored as version 1.\n"

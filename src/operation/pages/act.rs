@@ -81,7 +81,8 @@ impl ActForm {
 }
 
 fn twin_not_seen() -> Problem {
-    let message = "The same content went to this number not long ago. Look at the earlier one, then say that you have.";
+    let message =
+        "The same content was asked for to this number not long ago. Look at the earlier one, then say that you have.";
     let wrong = vec![FieldProblem::new("duplicate_seen", message)];
     Problem { status: StatusCode::UNPROCESSABLE_ENTITY, ..Problem::invalid_fields(wrong) }
 }

@@ -8,7 +8,7 @@ use crate::web::frame::Tone;
 /// One thing that must be read.
 #[derive(Clone, Debug)]
 pub(crate) enum Notice {
-    /// The same content went to the same number not long ago.
+    /// The same content was asked for to the same number not long ago.
     PossibleDuplicate { id: String, at: OffsetDateTime, status: Status },
     /// Twilio knows more than one message of this operation.
     DuplicateSuspected,
