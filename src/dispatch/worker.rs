@@ -31,12 +31,26 @@ const RECORD_TRIES: u32 = 20;
 /// Runs until the service stops; then the sends that are under way end and are recorded, and nothing new begins.
 pub async fn run(app: AppState, fence: Arc<Fence>) {
     let permits = Arc::new(Semaphore::new(CONCURRENT_SENDS));
+    let mut had_credentials = true;
     loop {
-        if let Err(error) = pass(&app, &fence, &permits).await {
-            tracing::warn!(event = "dispatch.paused", error = format!("{error:#}"), "nothing is sent at this moment");
-            tokio::select! {
-                () = app.tasks.stopping.cancelled() => break,
-                () = tokio::time::sleep(PAUSE) => {}
+        match pass(&app, &fence, &permits).await {
+            Ok(has_credentials) => {
+                if had_credentials && !has_credentials {
+                    let what = "nothing is sent without Twilio's credentials: store them in the API Vault";
+                    tracing::warn!(event = "dispatch.no_credentials", "{what}");
+                }
+                had_credentials = has_credentials;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    event = "dispatch.paused",
+                    error = format!("{error:#}"),
+                    "nothing is sent at this moment"
+                );
+                tokio::select! {
+                    () = app.tasks.stopping.cancelled() => break,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
             }
         }
         tokio::select! {
@@ -50,20 +64,20 @@ pub async fn run(app: AppState, fence: Arc<Fence>) {
     fence.close().await;
 }
 
-/// Claims what is due, until there is no more or every permit is out.
-pub async fn pass(app: &AppState, fence: &Arc<Fence>, permits: &Arc<Semaphore>) -> anyhow::Result<()> {
+/// Claims what is due, until there is no more or every permit is out. Answers whether there are credentials to send with.
+async fn pass(app: &AppState, fence: &Arc<Fence>, permits: &Arc<Semaphore>) -> anyhow::Result<bool> {
     fence.connect(&app.db).await?;
-    let Some(credentials) = app.vault.twilio().await? else { return Ok(()) };
+    let Some(credentials) = app.vault.twilio().await? else { return Ok(false) };
     let settings = app.settings.current();
     while !app.tasks.stopping.is_cancelled() {
         let free = permits.available_permits();
         if free == 0 {
-            return Ok(());
+            return Ok(true);
         }
         let (account_sid, version) = (&credentials.account_sid, credentials.version);
         let claims = claim(&app.db, &app.clock, &settings, app.config.mode, account_sid, version, free).await?;
         if claims.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         for claimed in claims {
             // Only this task takes permits, so one is free.
@@ -74,7 +88,7 @@ pub async fn pass(app: &AppState, fence: &Arc<Fence>, permits: &Arc<Semaphore>) 
             app.tasks.tracker.spawn(sending.instrument(span));
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Sends one claim and records what came of it. However this ends, the lock is released.
@@ -86,7 +100,8 @@ async fn see_through(
     permit: OwnedSemaphorePermit,
 ) {
     let claimed = Arc::new(claimed);
-    let _release = Release { app: app.clone(), fence: Arc::clone(&fence), lock_key: claimed.lock_key, _permit: permit };
+    let _release =
+        Release { app: app.clone(), fence: Arc::clone(&fence), lock_key: claimed.lock_key, permit: Some(permit) };
     let Some(exchange) = send(&app, &fence, &claimed, &credentials).await else { return };
     log(&claimed, &exchange);
     if let SendOutcome::NotSent { reason, stops_everything: true, .. } = &exchange.outcome {
@@ -155,16 +170,19 @@ async fn record(app: &AppState, claimed: &Claimed, exchange: &Exchange) {
     }
 }
 
-/// Releases the attempt's lock when its task ends in any way, by a panic as well, and only then gives the permit back.
+/// Releases the attempt's lock when its task ends in any way, by a panic as well, and lets the next claim have its place.
 struct Release {
     app: AppState,
     fence: Arc<Fence>,
     lock_key: i64,
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Release {
     fn drop(&mut self) {
+        // First the place, then the wake-up: the other way round the dispatcher would find none and sleep on.
+        drop(self.permit.take());
+        self.app.changes.wake();
         let (fence, lock_key) = (Arc::clone(&self.fence), self.lock_key);
         self.app.tasks.tracker.spawn(async move { fence.release(lock_key).await });
     }
