@@ -108,7 +108,7 @@ async fn store_and_move(
         with clock as materialized (
             select clock_timestamp() + $1::interval as at
         ), attempt as (
-            select id, state, provider_sid, bound_by
+            select id, number, state, provider_sid, bound_by
             from attempts
             where ref_hash = $2 and operation_id = $3 and mode = $4 and account_sid = $5
         ), matched as (
@@ -143,9 +143,14 @@ async fn store_and_move(
                 o.provider_sid is null
                     or (o.provider_sid <> $6
                         and (select a.bound_by in ('list', 'person') from attempt a)) as binds,
-                -- it was judged not to be on its way, and it is
-                coalesce((select a.state in ('absent', 'not_sent', 'refused', 'resolved') from attempt a), false)
-                    as was_written_off
+                -- it was judged not to be on its way, and it is. The attempt may be older than our wait for the
+                -- operation's lock, so the operation, which is not, is asked as well
+                coalesce((
+                    select a.state in ('absent', 'not_sent', 'refused', 'resolved')
+                        or a.number < o.attempts
+                        or o.state in ('approved', 'pending_approval', 'rejected', 'expired', 'cancelled')
+                        or o.reason_code = 'resolved_failed'
+                    from attempt a), false) as was_written_off
             from operations o, event
             where o.id = $3 and o.mode = $4 and event.matched_by <> 'nothing'
             for update of o

@@ -101,6 +101,11 @@ pub async fn claim(
                     and o.not_before <= clock.at
                     and o.execute_before > clock.at
                     and o.duplicate_suspected_at is null
+                    -- Twilio reported on an earlier attempt, so it has it
+                    and not exists (
+                        select
+                        from provider_events e
+                        where e.operation_id = o.id and e.matched_by = 'reference')
                     and not exists (select from do_not_contact d where d.number = o.to_number)
                     and not exists (
                         select

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use super::claim::Claimed;
 use crate::clock::Clock;
 use crate::config::PublicUrl;
+use crate::database;
 use crate::twilio::CheckedAt;
 use crate::twilio::messages::Outgoing;
 
@@ -182,6 +183,11 @@ async fn check(connection: &mut PgConnection, claimed: &Claimed, clock: &Clock) 
                 and o.approved_digest = $4
                 and a.digest = $4
                 and o.duplicate_suspected_at is null
+                -- Twilio reported on an earlier attempt, so it has it
+                and not exists (
+                    select
+                    from provider_events e
+                    where e.operation_id = o.id and e.matched_by = 'reference')
                 and not exists (select from do_not_contact d where d.number = o.to_number)
                 -- connect, request and record must fit in before others call it unknown
                 and a.deadline_at > clock.at + interval '25 seconds'
@@ -199,16 +205,22 @@ async fn check(connection: &mut PgConnection, claimed: &Claimed, clock: &Clock) 
     Ok(if stands { Check::Passed(checked_at) } else { Check::Changed })
 }
 
+/// A transaction pooler would hand the session that was just used to whoever comes next. So somebody comes next and keeps
+/// what they got, while the fence's connection must still be where it was, with its lock.
 async fn prove_session(connection: &mut PgConnection, pool: &PgPool) -> anyhow::Result<()> {
     let first = backend(connection).await?;
-    let probe = LOCK_SPACE | -i64::from(first).rem_euclid(1 << 47);
+    // Negative: no attempt has such a key.
+    let probe = -i64::from(first);
     sqlx::query_scalar!("select pg_advisory_lock($1)", probe).fetch_one(&mut *connection).await?;
+    let mut other = database::begin(pool).await?;
+    let others = backend(&mut other).await?;
     let second = backend(connection).await?;
-    let seen_by_others =
-        sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "free!""#, probe).fetch_one(pool).await?;
+    let is_free = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "free!""#, probe);
+    let is_free = is_free.fetch_one(&mut *other).await?;
+    other.rollback().await?;
     sqlx::query_scalar!("select pg_advisory_unlock($1)", probe).fetch_one(&mut *connection).await?;
     anyhow::ensure!(
-        first == second && !seen_by_others,
+        first == second && first != others && !is_free,
         "the database connection does not keep its session (a transaction pooler?). Sending needs session locks: \
          set DATABASE_URL to PostgreSQL itself, or to a pooler in session mode"
     );

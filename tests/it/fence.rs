@@ -134,6 +134,9 @@ async fn what_changed_after_the_claim_does_not_pass() {
         "update operations set attempts = attempts + 1 where state = 'sending'",
         "update operations set duplicate_suspected_at = now() where state = 'sending'",
         "update attempts set digest = sha256('x') where state = 'sending'",
+        "insert into provider_events (mode, kind, operation_id, attempt_id, matched_by, account_sid, sid, status, rank, payload, dedup) \
+         select mode, 'message_status', operation_id, id, 'reference', account_sid, 'SM1', 'sent', 4, '{}', sha256('x') \
+         from attempts where state = 'sending'",
         "insert into do_not_contact (number, reason, source, added_by) values ('+14155550132', 'STOP', 'inbound', 'test')",
     ]
     .into_iter()

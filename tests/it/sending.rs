@@ -219,6 +219,36 @@ async fn a_report_after_a_person_said_it_failed_raises_the_alarm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_report_after_a_person_said_send_again_stops_the_second_send() {
+    let service = Setup::new().await.pace(Pace::ByHand).start().await;
+    let token = service.token("ada@example.com", Role::Admin).await;
+    service.fault(json!([{ "fault": "accept_then_drop" }, { "fault": { "list_lag": { "ms": 3_600_000 } } }])).await;
+    let id = service.ask_approved(&token, "+14155550132", "Hello").await;
+    service.until(&token, &id, "unknown").await;
+    service.clock.advance(DEADLINE + SETTLED);
+    service.until(&token, &id, "needs_review").await;
+    service
+        .send(service.request(Method::PUT, "/api/hold", &token).json(&json!({ "reason": "so that it waits" })))
+        .await;
+    let again = json!({ "outcome": "send_again", "reason": "Twilio does not list it" });
+    let again = service.post(&format!("/api/operations/{id}/resolve"), &token, &again).await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.text);
+
+    // As a report does that waited for the row while the decision was made: it saw the attempt as it was before.
+    sqlx::query("update attempts set state = 'needs_review'").execute(&service.app().db).await.expect("the older view");
+    let sid = text(&service.accepted().await[0]["sid"]);
+    let by_hand = service.client().post(format!("{}/sandbox/messages/{sid}/status", service.sandbox()));
+    assert!(by_hand.json(&json!({ "status": "delivered" })).send().await.expect("the sandbox").status().is_success());
+    let story = service.operation(&token, &id).await;
+    assert_eq!((&story["state"], &story["duplicateSuspected"]), (&json!("approved"), &json!(true)), "{story}");
+    assert_eq!(service.send(service.request(Method::DELETE, "/api/hold", &token)).await.status, StatusCode::OK);
+    service.clock.advance(Duration::from_hours(2));
+    let ended = service.until(&token, &id, "expired").await;
+    assert_eq!((&ended["reasonCode"], &ended["needsAttention"]), (&json!("duplicate_suspected"), &json!(true)));
+    assert_eq!(bodies(&service).await, ["Hello"], "sent once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn twins_go_one_after_the_other_and_say_what_they_wait_for() {
     let service = Service::start().await;
     let token = service.token("ada@example.com", Role::Admin).await;
