@@ -231,6 +231,7 @@ impl Starting {
                         "the database does not answer yet"
                     );
                 }
+                Err(error) if is_pooled_by_transaction(&error) => return Err(error.context(database::NEEDS_A_SESSION)),
                 Err(error) => return Err(error),
             }
             tokio::select! {
@@ -330,6 +331,10 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(worker::sweep(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
     tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));
+}
+
+fn is_pooled_by_transaction(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(database::is_pooled_by_transaction))
 }
 
 /// Whether an error of the start is one that waiting mends.

@@ -63,6 +63,17 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
     }
 }
 
+/// What to do about a connection that does not keep its session.
+pub const NEEDS_A_SESSION: &str = "the database connection does not keep its session (a transaction pooler?). Sending \
+    needs session locks: set DATABASE_URL to PostgreSQL itself, or to a pooler in session mode";
+
+/// Whether prepared statements of somebody else's are in our session, or ours in another's: what older transaction poolers
+/// make of them.
+pub fn is_pooled_by_transaction(error: &sqlx::Error) -> bool {
+    // duplicate_prepared_statement, invalid_sql_statement_name
+    matches!(error, sqlx::Error::Database(error) if error.code().is_some_and(|code| code == "42P05" || code == "26000"))
+}
+
 /// The name of the constraint or unique index that refused a statement.
 pub fn violated_constraint(error: &sqlx::Error) -> Option<&str> {
     match error {

@@ -219,11 +219,7 @@ async fn prove_session(connection: &mut PgConnection, pool: &PgPool) -> anyhow::
     let is_free = is_free.fetch_one(&mut *other).await?;
     other.rollback().await?;
     sqlx::query_scalar!("select pg_advisory_unlock($1)", probe).fetch_one(&mut *connection).await?;
-    anyhow::ensure!(
-        first == second && first != others && !is_free,
-        "the database connection does not keep its session (a transaction pooler?). Sending needs session locks: \
-         set DATABASE_URL to PostgreSQL itself, or to a pooler in session mode"
-    );
+    anyhow::ensure!(first == second && first != others && !is_free, database::NEEDS_A_SESSION);
     Ok(())
 }
 
