@@ -22,6 +22,7 @@ pub mod phone;
 // A request comes in: manners, then who is asking, then what they want.
 pub mod web;
 pub mod auth;
+mod visit;
 pub mod operation;
 pub mod idempotency;
 

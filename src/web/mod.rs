@@ -13,7 +13,9 @@ pub(crate) mod health;
 mod origin;
 pub(crate) mod preferences;
 mod problems;
+pub(crate) mod settings_tabs;
 mod size;
+pub(crate) mod text;
 pub(crate) mod views;
 
 use std::time::Duration;

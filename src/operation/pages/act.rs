@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use super::detail;
 use super::rights::Typed;
-use super::visit::{Visit, refusal};
 use crate::approval::act::{self, Act};
 use crate::error::{Error, FieldProblem, Problem, Result};
 use crate::operation::status::State;
 use crate::operation::store::Operation;
+use crate::visit::{Visit, refusal};
 use crate::web::extract::{Form, Path};
 use crate::web::frame::html;
 
@@ -36,15 +36,15 @@ pub(super) async fn submit(
     Path((id, name)): Path<(String, String)>,
     Form(form): Form<ActForm>,
 ) -> Result<Response> {
-    let (Some(operation), Some(act)) = (visit.find(&id).await?, form.act(&name)) else {
-        return visit.not_found().await;
+    let (Some(operation), Some(act)) = (super::find(&visit, &id).await?, form.act(&name)) else {
+        return super::not_found(&visit).await;
     };
     let Err(error) = perform(&visit, &operation, &form, act).await else {
         return Ok(Redirect::to(&address(&id)).into_response());
     };
     let problem = refusal(error)?;
     // As it stands now: what was refused may have been overtaken.
-    let Some(operation) = visit.find(&id).await? else { return visit.not_found().await };
+    let Some(operation) = super::find(&visit, &id).await? else { return super::not_found(&visit).await };
     let page = detail::page(&visit, operation, Some((&problem, form.typed()))).await?;
     Ok(html(problem.status, &page))
 }

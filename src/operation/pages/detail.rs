@@ -4,19 +4,19 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::rights::{self, Reader, Typed};
-use super::visit::Visit;
 use super::{facts, notices, timeline};
 use crate::error::{Problem, Result};
 use crate::operation::status::State;
 use crate::operation::store::{self, Operation};
 use crate::operation::views::detail::OperationPage;
+use crate::visit::Visit;
 use crate::web::extract::Path;
 use crate::web::frame::{Place, html};
 
 pub(super) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response> {
-    match visit.find(&id).await? {
+    match super::find(&visit, &id).await? {
         Some(operation) => Ok(html(StatusCode::OK, &page(&visit, operation, None).await?)),
-        None => visit.not_found().await,
+        None => super::not_found(&visit).await,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::operation::views::content::{Content, Kind, Recipient};
 use crate::operation::views::detail::Request;
 use crate::operation::views::status::Status;
 use crate::operation::views::story::{Attempt, Decided, LookUp, Report};
-use crate::operation::views::text;
+use crate::web::text;
 
 pub(super) fn status(operation: &Operation) -> Status {
     Status {

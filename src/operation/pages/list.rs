@@ -5,13 +5,13 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::facts;
-use super::visit::Visit;
 use crate::error::Result;
 use crate::operation::content::Kind;
 use crate::operation::status::State;
 use crate::operation::store::{self, Cursor, Operation, Page};
 use crate::operation::views::list::{Filter, OperationsPage, Row, Rows};
 use crate::phone::PhoneNumber;
+use crate::visit::Visit;
 use crate::web::extract::Query;
 use crate::web::frame::{Place, html};
 

@@ -7,7 +7,6 @@ mod detail;
 mod list;
 mod new_sms;
 mod places;
-mod visit;
 
 // From rows to what is shown.
 mod facts;
@@ -18,11 +17,15 @@ mod samples;
 mod timeline;
 
 use axum::Router;
-use axum::response::Redirect;
+use axum::response::{Redirect, Response};
 use axum::routing::get;
 
+use crate::error::Result;
+use crate::operation::store::{self, Operation};
 use crate::state::AppState;
+use crate::visit::Visit;
 use crate::web::back::START;
+use crate::web::frame::Place;
 
 /// The routes of the pages, for those who sign in.
 pub(crate) fn router() -> Router<AppState> {
@@ -35,4 +38,16 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/dashboard/operations/{id}", get(detail::show))
         .route("/dashboard/operations/{id}/{act}", get(act::go_back).post(act::submit))
         .merge(places::router())
+}
+
+/// The operation that an address names, if there is one.
+async fn find(visit: &Visit, id: &str) -> Result<Option<Operation>> {
+    let Ok(id) = id.parse() else { return Ok(None) };
+    let app = &visit.app;
+    Ok(store::find(&app.db, &app.clock, app.config.mode, id).await?)
+}
+
+async fn not_found(visit: &Visit) -> Result<Response> {
+    let advice = "Check the address, or start from the list of operations.";
+    visit.not_found(Place::Operations, "There is no such operation", advice).await
 }

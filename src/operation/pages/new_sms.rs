@@ -5,7 +5,6 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::visit::{Visit, refusal};
 use crate::auth::{Permission, Role};
 use crate::error::{FieldProblem, Problem, Result};
 use crate::id::OperationId;
@@ -17,9 +16,10 @@ use crate::operation::segments::{Segments, first_outside_gsm};
 use crate::operation::store::Operation;
 use crate::operation::views::content::Content;
 use crate::operation::views::new_sms::{NewSmsPage, Typed, Widest};
-use crate::operation::views::text;
+use crate::visit::{Visit, refusal};
 use crate::web::extract::{Form, Query};
 use crate::web::frame::{FormError, Place, html};
+use crate::web::text;
 
 /// The fields that the form has, by the names under which they are refused.
 const FIELDS: [&str; 4] = ["to", "from", "message", "note"];
@@ -47,7 +47,7 @@ pub(super) struct NewSmsForm {
 
 pub(super) async fn show(visit: Visit, Query(query): Query<NewSmsQuery>) -> Result<Response> {
     visit.principal.require(Permission::AskOperations)?;
-    let again = visit.find(&query.again).await?.filter(|operation| operation.kind == Kind::Sms);
+    let again = super::find(&visit, &query.again).await?.filter(|operation| operation.kind == Kind::Sms);
     let form = again.map_or_else(NewSmsForm::default, NewSmsForm::again);
     Ok(html(StatusCode::OK, &page(&visit, form, Vec::new()).await?))
 }

@@ -4,7 +4,7 @@ use super::facts;
 use crate::operation::status::State;
 use crate::operation::store::{Operation, Story};
 use crate::operation::views::notice::Notice;
-use crate::operation::views::text;
+use crate::web::text;
 
 /// The notices of an operation. `twin` is the earlier one that it may repeat.
 pub(super) fn notices(operation: &Operation, story: &Story, twin: Option<&Operation>) -> Vec<Notice> {

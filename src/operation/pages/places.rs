@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 
-use super::visit::Visit;
 use crate::error::Result;
 use crate::operation::views::help::HelpPage;
 use crate::state::AppState;
+use crate::visit::Visit;
 use crate::web::frame::{Place, html};
 use crate::web::views::{AUDIT, CALLS, Guide, INTEGRATIONS, PlacePage, VAULT};
 

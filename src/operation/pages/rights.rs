@@ -11,8 +11,8 @@ use crate::operation::content::Kind;
 use crate::operation::status::State;
 use crate::operation::store::Operation;
 use crate::operation::views::decision::{Act, Approval, Deadline, Decision, Resolution, Right};
-use crate::operation::views::text;
 use crate::web::frame::FormError;
+use crate::web::text;
 
 /// Who looks, and under which rules.
 pub(super) struct Reader<'a> {

@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use super::facts;
 use crate::operation::store::{HistoryLine, Operation, Story};
 use crate::operation::views::story::{Event, Happening};
-use crate::operation::views::text;
 use crate::twilio::errors;
+use crate::web::text;
 
 /// What happened, oldest first.
 pub(super) fn events(operation: &Operation, story: &Story) -> Vec<Event> {

@@ -1,6 +1,6 @@
 //! What an operation says, and to whom.
 
-use super::text;
+use crate::web::text;
 
 pub(crate) use crate::operation::content::Kind;
 

@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::text;
 use crate::web::frame::{FormError, Tone, errors_of};
+use crate::web::text;
 
 /// Everything that can be decided here and now by this reader. The default is nothing.
 #[derive(Clone, Debug, Default)]

@@ -9,9 +9,9 @@ use super::{
     notice::Notice,
     status::Status,
     story::{Attempt, Decided, Event, LookUp, Report},
-    text,
 };
 use crate::web::frame::Frame;
+use crate::web::text;
 
 #[derive(Template)]
 #[template(path = "operations/detail.html")]

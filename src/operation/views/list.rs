@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 use super::{
     content::{Content, Recipient},
     status::{STATES, Status, words},
-    text,
 };
 use crate::operation::store::Figures;
 use crate::web::frame::{Frame, Tone};
+use crate::web::text;
 
 #[derive(Template)]
 #[template(path = "operations/list.html")]

@@ -13,4 +13,3 @@ mod render;
 mod samples;
 pub(crate) mod status;
 pub(crate) mod story;
-pub(crate) mod text;

@@ -2,8 +2,9 @@
 
 use askama::Template;
 
-use super::{content::Content, text};
+use super::content::Content;
 use crate::web::frame::{FormError, Frame, errors_of};
+use crate::web::text;
 
 /// Twilio's limit on one message, in characters. The field itself has none: it would cut what is pasted, silently.
 const LONGEST_MESSAGE: i64 = 1_600;

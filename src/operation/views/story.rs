@@ -3,8 +3,8 @@
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use super::text;
 use crate::web::frame::Tone;
+use crate::web::text;
 
 /// What happened, as a kind of thing: it decides the symbol and the colour, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,11 +217,6 @@ impl Report {
             _ => "Nothing",
         }
     }
-}
-
-/// JSON as a person reads it.
-pub(crate) fn pretty(raw: &Value) -> String {
-    format!("{raw:#}")
 }
 
 #[cfg(test)]

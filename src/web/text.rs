@@ -45,6 +45,11 @@ pub(crate) fn day(at: UtcDateTime, now: UtcDateTime) -> String {
     }
 }
 
+/// JSON as a person reads it.
+pub(crate) fn pretty(raw: &serde_json::Value) -> String {
+    format!("{raw:#}")
+}
+
 fn write(at: UtcDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
     at.format(format).unwrap_or_else(|_| at.unix_timestamp().to_string())
 }

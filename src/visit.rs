@@ -1,4 +1,4 @@
-//! Who looks at a page, and the frame around what they see.
+//! A person at one of our pages, and the frame around what they see. Every page of every subject starts here.
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use crate::auth::{Permission, Principal, Refusal, SignedIn};
 use crate::config::{Mode, Operating};
 use crate::error::{Error, Problem, Result};
 use crate::guard::hold::{self, Hold};
-use crate::operation::store::{self, Counts, Operation};
+use crate::operation::store::{self, Counts};
 use crate::state::AppState;
 use crate::web::banners::Banner;
 use crate::web::client::ClientAddress;
@@ -19,12 +19,12 @@ use crate::web::frame::{self, Frame, Place, Theme, html};
 use crate::web::views::ErrorPage;
 
 /// A person at a page of ours, with everything that a handler needs of them.
-pub(super) struct Visit {
-    pub(super) app: AppState,
-    pub(super) principal: Principal,
+pub(crate) struct Visit {
+    pub(crate) app: AppState,
+    pub(crate) principal: Principal,
     /// The author of whatever they change.
-    pub(super) actor: Actor,
-    pub(super) correlation_id: String,
+    pub(crate) actor: Actor,
+    pub(crate) correlation_id: String,
     theme: Theme,
 }
 
@@ -44,12 +44,12 @@ impl FromRequestParts<AppState> for Visit {
 
 impl Visit {
     /// Viewers see the ends of telephone numbers only, and no raw data.
-    pub(super) fn is_masked(&self) -> bool {
+    pub(crate) fn is_masked(&self) -> bool {
         !self.principal.sees_numbers()
     }
 
     /// The frame of a page at this place, as things stand now.
-    pub(super) async fn frame(&self, place: Place) -> Result<Frame> {
+    pub(crate) async fn frame(&self, place: Place) -> Result<Frame> {
         let Self { app, principal, theme, .. } = self;
         let mode = app.config.mode;
         let counts = store::counts(&app.db, &app.clock, mode);
@@ -58,21 +58,15 @@ impl Visit {
         Ok(Frame::of(mode, *theme, person))
     }
 
-    /// The operation that an address names, if there is one.
-    pub(super) async fn find(&self, id: &str) -> Result<Option<Operation>> {
-        let Ok(id) = id.parse() else { return Ok(None) };
-        Ok(store::find(&self.app.db, &self.app.clock, self.app.config.mode, id).await?)
-    }
-
     /// The page of an address that names nothing, with the menu, so that the reader can go on.
-    pub(super) async fn not_found(&self) -> Result<Response> {
+    pub(crate) async fn not_found(&self, place: Place, title: &str, advice: &str) -> Result<Response> {
         let status = StatusCode::NOT_FOUND;
         let page = ErrorPage {
-            frame: self.frame(Place::Operations).await?,
+            frame: self.frame(place).await?,
             status: status.as_u16(),
-            title: "There is no such operation".to_owned(),
+            title: title.to_owned(),
             detail: format!("Nothing stands at this address in {} mode.", self.app.config.mode),
-            advice: "Check the address, or start from the list of operations.".to_owned(),
+            advice: advice.to_owned(),
             correlation_id: self.correlation_id.clone(),
         };
         Ok(html(status, &page))
@@ -80,7 +74,7 @@ impl Visit {
 }
 
 /// What a refusal says to the reader; a fault of ours is not theirs to mend, and goes on as it is.
-pub(super) fn refusal(error: Error) -> Result<Problem> {
+pub(crate) fn refusal(error: Error) -> Result<Problem> {
     match error {
         Error::Problem(problem) if problem.status.is_client_error() => Ok(*problem),
         error => Err(error),
