@@ -9,9 +9,10 @@ use crate::auth::{Permission, Principal};
 use crate::dispatch::resolve::{self, Word};
 use crate::error::{FieldProblem, Problem, Result};
 use crate::operation::content::ContentDigest;
+use crate::operation::content::Kind;
 use crate::operation::store::{self, Operation};
 use crate::state::AppState;
-use crate::twilio::MessageSid;
+use crate::twilio::Sid;
 
 /// Longest reason or comment in characters.
 const REASON_LIMIT: usize = 500;
@@ -100,12 +101,9 @@ fn word(app: &AppState, operation: &Operation, decider: Decider, outcome: &str, 
     let sid = sid.map(str::trim).filter(|sid| !sid.is_empty());
     match (outcome, sid) {
         ("sent", None) => Ok(Word::Sent(None)),
-        ("sent", Some(sid)) => match MessageSid::parse(sid) {
+        ("sent", Some(sid)) => match Sid::parse(operation.kind, sid) {
             Some(sid) => Ok(Word::Sent(Some(sid))),
-            None => {
-                Err(wrong("sid", "A message SID is SM or MM and 32 hexadecimal digits. Copy it from Twilio's console.")
-                    .into())
-            }
+            None => Err(wrong("sid", sid_form(operation.kind)).into()),
         },
         (_, Some(_)) => Err(wrong("sid", "A SID belongs to the outcome `sent` only. Leave it out.").into()),
         ("failed", None) => Ok(Word::Failed),
@@ -115,6 +113,13 @@ fn word(app: &AppState, operation: &Operation, decider: Decider, outcome: &str, 
             Ok(Word::SendAgain(approval))
         }
         _ => Err(wrong("outcome", "The outcome is `sent`, `failed` or `send_again`.").into()),
+    }
+}
+
+fn sid_form(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sms => "A message SID is SM or MM and 32 hexadecimal digits. Copy it from Twilio's console.",
+        Kind::Call => "A call SID is CA and 32 hexadecimal digits. Copy it from Twilio's console.",
     }
 }
 

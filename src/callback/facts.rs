@@ -5,16 +5,18 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 
+use super::word;
 use crate::clock::Clock;
 use crate::config::Mode;
 use crate::database;
 use crate::id::OperationId;
-use crate::operation::status::State;
-use crate::twilio::errors;
+use crate::operation::content::Kind;
 
-/// A status report on a message, checked.
+/// A status report on a message or a call, checked.
 #[derive(Debug)]
 pub(super) struct Report {
+    /// What it is about.
+    pub(super) kind: Kind,
     /// The operation that the URL names.
     pub(super) operation: OperationId,
     /// SHA-256 of the reference in the URL.
@@ -23,6 +25,8 @@ pub(super) struct Report {
     pub(super) sid: String,
     pub(super) status: String,
     pub(super) error_code: Option<i32>,
+    /// The place of a call's report among its others, from 0.
+    pub(super) sequence: Option<i32>,
     /// All parameters, as they came.
     pub(super) payload: Value,
 }
@@ -38,48 +42,27 @@ pub(super) enum Effect {
     Orphan,
 }
 
-/// The rank of Twilio's words about a message: a report never goes back. Final words share one rank, `read` is beyond.
-/// Source: Twilio, "Outbound message status in status callbacks"; there is no order guarantee.
-fn rank(status: &str) -> i16 {
-    match status {
-        "queued" => 2,
-        "sent" => 4,
-        "delivered" | "undelivered" | "failed" | "canceled" => 5,
-        "read" => 6,
-        "accepted" | "scheduled" => 1,
-        // `sending`, and any word that Twilio may add: it has the message.
-        _ => 3,
-    }
-}
-
-/// What a word means for us.
-fn state(status: &str) -> State {
-    match status {
-        "delivered" | "read" => State::Delivered,
-        "undelivered" | "failed" | "canceled" => State::Failed,
-        _ => State::Accepted,
-    }
-}
-
 impl Report {
     /// What makes a repeat a repeat.
     fn dedup(&self) -> [u8; 32] {
         let parts = serde_json::json!([
-            "message_status",
+            event_kind(self.kind),
             self.operation,
             self.ref_hash,
             self.sid,
             self.status,
-            self.error_code
+            self.error_code,
+            self.sequence
         ]);
         Sha256::digest(parts.to_string().as_bytes()).into()
     }
+}
 
-    fn reason(&self) -> Option<String> {
-        (state(&self.status) == State::Failed).then(|| match self.error_code {
-            Some(code) => format!("{} ({code})", errors::in_words(code)),
-            None => format!("Twilio says {}.", self.status),
-        })
+/// The name of such a report among the events.
+const fn event_kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sms => "message_status",
+        Kind::Call => "call_status",
     }
 }
 
@@ -111,22 +94,23 @@ async fn store_and_move(
             select id, number, state, provider_sid, bound_by
             from attempts
             where ref_hash = $2 and operation_id = $3 and mode = $4 and account_sid = $5
+                and exists (select from operations where id = $3 and kind = $15)
         ), matched as (
             select
                 (select id from attempt) as attempt_id,
                 case
                     when exists (select from attempt) then 'reference'
                     when exists (
-                        select from operations where id = $3 and mode = $4 and provider_sid = $6) then 'sid'
+                        select from operations where id = $3 and mode = $4 and kind = $15 and provider_sid = $6) then 'sid'
                     else 'nothing'
                 end as matched_by
         ), event as (
             insert into provider_events (
-                mode, kind, operation_id, attempt_id, matched_by, account_sid, sid, status, rank, error_code, payload,
-                received_at, dedup)
+                mode, kind, operation_id, attempt_id, matched_by, account_sid, sid, status, rank, error_code,
+                sequence, payload, received_at, dedup)
             select
-                $4, 'message_status', case when matched_by <> 'nothing' then $3::uuid end, attempt_id, matched_by, $5, $6,
-                $7, $8, $9, $10, clock.at, $11
+                $4, $16, case when matched_by <> 'nothing' then $3::uuid end, attempt_id, matched_by, $5, $6,
+                $7, $8, $9, $17, $10, clock.at, $11
             from matched, clock
             on conflict (dedup) do nothing
             returning matched_by
@@ -202,13 +186,16 @@ async fn store_and_move(
         report.account_sid,
         report.sid,
         report.status,
-        rank(&report.status),
+        word::rank(report.kind, &report.status),
         report.error_code,
         report.payload,
         &report.dedup()[..],
-        state(&report.status).as_str(),
+        word::state(report.kind, &report.status).as_str(),
         may_bind,
-        report.reason(),
+        word::reason(report.kind, &report.status, report.error_code),
+        report.kind.as_str(),
+        event_kind(report.kind),
+        report.sequence,
     )
     .fetch_one(db)
     .await?;
@@ -217,21 +204,4 @@ async fn store_and_move(
         (_, true) => Effect::Moved,
         (_, false) => Effect::Nothing,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn final_words_outrank_all_others_and_each_other_never() {
-        for word in ["accepted", "scheduled", "queued", "sending", "sent", "a word of tomorrow"] {
-            assert!(rank(word) < rank("delivered") && state(word) == State::Accepted, "{word}");
-        }
-        for word in ["delivered", "undelivered", "failed", "canceled"] {
-            assert_eq!(rank(word), 5, "{word}");
-            assert!(state(word).is_final());
-        }
-        assert!(rank("read") > rank("delivered") && state("read") == State::Delivered);
-    }
 }

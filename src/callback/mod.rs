@@ -2,5 +2,6 @@
 
 mod facts;
 mod webhook;
+mod word;
 
 pub(crate) use webhook::router;

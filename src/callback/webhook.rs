@@ -9,6 +9,7 @@ use super::facts::{self, Effect, Report};
 use crate::dispatch::claim::Reference;
 use crate::error::{Problem, Result};
 use crate::id::OperationId;
+use crate::operation::content::Kind;
 use crate::state::AppState;
 use crate::twilio::signature::{self, Body, Signed, SignedBy};
 use crate::web::extract::{Path, has_content_type, read_body};
@@ -18,27 +19,42 @@ const WORD_LIMIT: usize = 64;
 
 /// The routes of Twilio's reports.
 pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/webhooks/twilio/message-status/{operation}", post(message_status))
+    Router::new()
+        .route("/webhooks/twilio/message-status/{operation}", post(message_status))
+        .route("/webhooks/twilio/call-status/{operation}", post(call_status))
 }
 
-async fn message_status(
+async fn message_status(app: State<AppState>, operation: Path<OperationId>, request: Request) -> Result<StatusCode> {
+    status(app, operation, Kind::Sms, request).await
+}
+
+async fn call_status(app: State<AppState>, operation: Path<OperationId>, request: Request) -> Result<StatusCode> {
+    status(app, operation, Kind::Call, request).await
+}
+
+async fn status(
     State(app): State<AppState>,
     Path(operation): Path<OperationId>,
-    uri: Uri,
+    kind: Kind,
     request: Request,
 ) -> Result<StatusCode> {
+    let uri = request.uri().clone();
     let headers = request.headers().clone();
     let body = read_body(request, &app).await?;
     let params = verify(&app, &uri, &headers, &body).await?;
 
-    let Some(report) = parse(operation, &uri, &params) else {
-        let detail = "MessageSid, AccountSid or MessageStatus is missing.";
+    let Some(report) = parse(operation, kind, &uri, &params) else {
+        let detail = match kind {
+            Kind::Sms => "MessageSid, AccountSid or MessageStatus is missing.",
+            Kind::Call => "CallSid, AccountSid or CallStatus is missing.",
+        };
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_callback", detail).into());
     };
     let effect = facts::take(&app.db, &app.clock, app.config.mode, &report).await?;
     tracing::info!(
         event = "twilio.callback",
         %operation,
+        kind = kind.as_str(),
         sid = report.sid,
         status = report.status,
         error_code = report.error_code,
@@ -99,7 +115,7 @@ fn text(value: serde_json::Value) -> String {
     }
 }
 
-fn parse(operation: OperationId, uri: &Uri, params: &[(String, String)]) -> Option<Report> {
+fn parse(operation: OperationId, kind: Kind, uri: &Uri, params: &[(String, String)]) -> Option<Report> {
     let find = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let word = |name: &str| {
         find(name).filter(|word| (1..=WORD_LIMIT).contains(&word.len()) && word.is_ascii()).map(str::to_owned)
@@ -109,13 +125,21 @@ fn parse(operation: OperationId, uri: &Uri, params: &[(String, String)]) -> Opti
         .map(|(_, reference)| Reference::hash(&reference));
     // PostgreSQL's JSON holds no NUL.
     let payload = params.iter().map(|(name, value)| (name.replace('\0', ""), value.replace('\0', "").into())).collect();
+    let (sid, status) = match kind {
+        Kind::Sms => {
+            (word("MessageSid").or_else(|| word("SmsSid"))?, word("MessageStatus").or_else(|| word("SmsStatus"))?)
+        }
+        Kind::Call => (word("CallSid")?, word("CallStatus")?),
+    };
     Some(Report {
+        kind,
         operation,
         ref_hash: reference,
         account_sid: word("AccountSid")?,
-        sid: word("MessageSid").or_else(|| word("SmsSid"))?,
-        status: word("MessageStatus").or_else(|| word("SmsStatus"))?,
+        sid,
+        status,
         error_code: find("ErrorCode").and_then(|code| code.parse().ok()),
+        sequence: find("SequenceNumber").and_then(|number| number.parse().ok()),
         payload: serde_json::Value::Object(payload),
     })
 }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use crate::clock::{Clock, interval};
 use crate::config::{Mode, Operating};
 use crate::id::{AttemptId, OperationId};
+use crate::operation::content::Payload;
 
 /// One approved operation, taken by this process and committed as `sending`, with its attempt. Only [`claim`] makes
 /// one, after the commit.
@@ -21,7 +22,7 @@ pub struct Claimed {
     pub(super) number: i32,
     pub(super) to: String,
     pub(super) from: String,
-    pub(super) message: String,
+    pub(super) payload: Payload,
     pub(super) digest: Vec<u8>,
     pub(super) execute_before: OffsetDateTime,
     pub(super) correlation_id: String,
@@ -141,12 +142,12 @@ pub async fn claim(
             from attempt, clock
             where o.id = attempt.operation_id
             returning
-                o.id, o.mode, o.kind, o.to_number, o.from_number, o.message, o.content_digest, o.segments,
+                o.id, o.mode, o.kind, o.to_number, o.from_number, o.message, o.audio_url, o.content_digest, o.segments,
                 o.execute_before, o.correlation_id, attempt.id as attempt_id, attempt.number, attempt.lock_key,
                 attempt.ref_hash
         ), advanced as (
             update sender_rates r
-            set next_at = greatest(r.next_at, clock.at) + make_interval(secs => claimed.segments / sender.rate)
+            set next_at = greatest(r.next_at, clock.at) + make_interval(secs => coalesce(claimed.segments, 1) / sender.rate)
             from claimed, sender, clock
             where sender.rate > 0 and sender.mode = claimed.mode and sender.kind = claimed.kind
                 and sender.from_number = claimed.from_number
@@ -167,6 +168,7 @@ pub async fn claim(
             to_number,
             from_number,
             message,
+            audio_url,
             content_digest as "digest!",
             execute_before as "execute_before!",
             correlation_id
@@ -191,6 +193,7 @@ pub async fn claim(
     rows.into_iter()
         .map(|row| {
             let reference = references.remove(&row.ref_hash);
+            let payload = Payload::stored(row.message, row.audio_url);
             Ok(Claimed {
                 operation: row.operation,
                 mode,
@@ -199,7 +202,7 @@ pub async fn claim(
                 number: row.number,
                 to: row.to_number,
                 from: row.from_number,
-                message: row.message.unwrap_or_default(),
+                payload: payload.ok_or_else(|| anyhow::anyhow!("operation {} says nothing", row.operation))?,
                 digest: row.digest,
                 execute_before: row.execute_before,
                 correlation_id: row.correlation_id,

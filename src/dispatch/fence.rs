@@ -13,8 +13,9 @@ use super::claim::Claimed;
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::database;
+use crate::operation::content::Kind;
 use crate::twilio::CheckedAt;
-use crate::twilio::messages::Outgoing;
+use crate::twilio::send::Outgoing;
 
 /// Sets the locks of attempts apart from any other advisory lock in the database: "MC" in the upper bits.
 const LOCK_SPACE: i64 = 0x4d43 << 48;
@@ -37,7 +38,7 @@ impl Fenced {
         Outgoing {
             to: &self.claimed.to,
             from: &self.claimed.from,
-            body: &self.claimed.message,
+            payload: &self.claimed.payload,
             status_callback: self.status_callback.clone(),
             valid_for: self.valid_for,
         }
@@ -138,11 +139,12 @@ impl Fence {
 
     fn fenced(&self, claimed: &Arc<Claimed>, checked_at: CheckedAt, public_url: &PublicUrl) -> Fenced {
         // The fragment tells Twilio to repeat a report that we could not take; it is not part of the signed URL.
-        let path = format!(
-            "/webhooks/twilio/message-status/{}?ref={}#rc=3&rp=5xx,ct,rt",
-            claimed.operation,
-            claimed.reference.as_str()
-        );
+        let door = match claimed.payload.kind() {
+            Kind::Sms => "message-status",
+            Kind::Call => "call-status",
+        };
+        let (operation, reference) = (claimed.operation, claimed.reference.as_str());
+        let path = format!("/webhooks/twilio/{door}/{operation}?ref={reference}#rc=3&rp=5xx,ct,rt");
         let left = claimed.execute_before - self.clock.now();
         Fenced {
             claimed: Arc::clone(claimed),

@@ -13,14 +13,14 @@ use crate::database;
 use crate::error::{Problem, Result};
 use crate::operation::status::State;
 use crate::operation::store::Operation;
-use crate::twilio::{MessageSid, Twilio};
+use crate::twilio::{Sid, Twilio};
 use crate::vault::TwilioCredentials;
 
 /// What a person says became of it.
 #[derive(Clone, Debug)]
 pub enum Word {
     /// It was sent; with a SID it is followed from there.
-    Sent(Option<MessageSid>),
+    Sent(Option<Sid>),
     /// It was not sent. It is closed.
     Failed,
     /// It was not sent, and is to be sent now: a new approval by someone who may give it.
@@ -45,7 +45,7 @@ impl Word {
     }
 }
 
-/// How far before an attempt Twilio's clock may have stamped its message.
+/// How far before an attempt Twilio's clock may have stamped what it took.
 const SKEW: time::Duration = time::Duration::seconds(120);
 
 /// Refuses to send again what may be on its way: before the settle time nobody can know, and after it Twilio is asked.
@@ -80,7 +80,7 @@ pub async fn look_first(
     if unbound.is_empty() {
         return Ok(());
     }
-    let detail = "Twilio lists a message that may be this one. Look at it, and resolve with its SID if it is.";
+    let detail = "Twilio lists one that may be this. Look at it, and resolve with its SID if it is.";
     Err(Problem::new(StatusCode::CONFLICT, "evidence_found", detail).with("candidates", json!(unbound)).into())
 }
 
@@ -88,19 +88,19 @@ pub async fn look_first(
 /// follow another message.
 pub async fn check_sid(
     operation: &Operation,
-    sid: &MessageSid,
+    sid: &Sid,
     twilio: &Twilio,
     credentials: Option<&TwilioCredentials>,
 ) -> Result<()> {
     let Some(credentials) = credentials else { return Err(no_credentials().into()) };
-    let message = twilio.fetch_message(sid, credentials).await.map_err(|error| not_asked(&error))?;
-    let Some(message) = message else {
+    let fetched = twilio.fetch(operation.kind, sid, credentials).await.map_err(|error| not_asked(&error))?;
+    let Some(fetched) = fetched else {
         let detail = "Twilio does not know this SID. Copy it from Twilio's console.";
         return Err(Problem::new(StatusCode::CONFLICT, "sid_unknown", detail).into());
     };
-    let is_ours = message.to.as_ref() == Some(&operation.to_number) && message.direction.starts_with("outbound");
+    let is_ours = fetched.to.as_ref() == Some(&operation.to_number) && fetched.direction.starts_with("outbound");
     if !is_ours {
-        let detail = "Twilio says that this SID is not a message to this recipient. Write the SID of this message.";
+        let detail = "Twilio says that this SID did not go out to this recipient. Write the SID of the one that did.";
         return Err(Problem::new(StatusCode::CONFLICT, "sid_differs", detail).into());
     }
     Ok(())
@@ -123,12 +123,15 @@ async fn candidates(
     since: OffsetDateTime,
     credentials: &TwilioCredentials,
 ) -> anyhow::Result<Vec<String>> {
-    let listed = twilio.list_messages(&operation.from_number, since, credentials).await?;
+    let listed = twilio.list(operation.kind, &operation.from_number, since, credentials).await?;
     Ok(listed
         .into_iter()
-        .filter(|message| message.direction.starts_with("outbound"))
-        .filter(|message| message.to.as_ref() == Some(&operation.to_number) || message.body == operation.message)
-        .map(|message| message.sid)
+        .filter(|listed| listed.direction.starts_with("outbound"))
+        .filter(|listed| {
+            let says_the_same = operation.message.is_some() && listed.body == operation.message;
+            listed.to.as_ref() == Some(&operation.to_number) || says_the_same
+        })
+        .map(|listed| listed.sid)
         .collect())
 }
 
@@ -156,7 +159,7 @@ pub async fn resolve(
     reason: &str,
     actor: &Actor,
 ) -> Result<()> {
-    let sid = if let Word::Sent(sid) = word { sid.as_ref().map(MessageSid::as_str) } else { None };
+    let sid = if let Word::Sent(sid) = word { sid.as_ref().map(Sid::as_str) } else { None };
     let self_approved = matches!(word, Word::SendAgain(Approval::OfOneself));
     let mut tx = database::begin(db).await?;
     let moved = sqlx::query_scalar!(
@@ -246,7 +249,7 @@ pub async fn resolve(
         Err(error)
             if matches!(database::violated_constraint(&error), Some("attempts_sid_bound_once" | "operations_sid")) =>
         {
-            let detail = "This SID belongs to another operation. Check it, and write the SID of this message.";
+            let detail = "This SID belongs to another operation. Check it, and write the SID of this one.";
             Err(Problem::new(StatusCode::CONFLICT, "sid_bound_elsewhere", detail).into())
         }
         Err(error) => Err(error.into()),

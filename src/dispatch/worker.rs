@@ -11,6 +11,7 @@ use super::fence::{Fence, NotFenced};
 use super::{expiry, outcome, reconcile};
 use crate::audit::Actor;
 use crate::guard::hold;
+use crate::operation::content::Kind;
 use crate::phone;
 use crate::state::AppState;
 use crate::twilio::{Exchange, SendOutcome};
@@ -123,19 +124,26 @@ async fn send(
 ) -> Option<Exchange> {
     match fence.pass(claimed, &app.public_url).await {
         Ok(fenced) => {
-            tracing::info!(
-                event = "twilio.sms.send",
-                operation = %claimed.operation,
-                attempt = claimed.number,
-                to = phone::mask(&claimed.to),
-                mode = %claimed.mode,
-                "handing an SMS to Twilio"
-            );
+            announce(claimed);
             Some(app.twilio.send(fenced, credentials).await)
         }
         // Whoever holds the lock settles the attempt.
         Err(NotFenced::Taken) => None,
         Err(refusal @ (NotFenced::Changed | NotFenced::Lost)) => Some(Exchange::not_sent(refusal.to_string())),
+    }
+}
+
+/// The line that operators look for, just before the request leaves.
+fn announce(claimed: &Claimed) {
+    let Claimed { operation, number, mode, .. } = claimed;
+    let to = phone::mask(&claimed.to);
+    match claimed.payload.kind() {
+        Kind::Sms => {
+            tracing::info!(event = "twilio.sms.send", %operation, attempt = number, to, %mode, "handing an SMS to Twilio");
+        }
+        Kind::Call => {
+            tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, "handing a call to Twilio");
+        }
     }
 }
 

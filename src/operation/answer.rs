@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
+use super::content::Kind;
 use super::status::State;
 use super::store::{Operation, Story};
 use crate::clock::rfc3339;
@@ -82,13 +83,28 @@ pub(crate) fn summary(operation: &Operation, public_url: &PublicUrl) -> Map<Stri
     put("to", json!(operation.to_number));
     put("from", json!(operation.from_number));
     put("digest", json!(operation.digest()));
-    put("segments", json!(operation.segments));
-    put("encoding", json!(operation.encoding));
+    match operation.kind {
+        Kind::Sms => {
+            put("segments", json!(operation.segments));
+            put("encoding", json!(operation.encoding));
+        }
+        // The last three are of recordings that are made here from text; the names are part of the contract.
+        Kind::Call => {
+            put("audioUrl", json!(operation.audio_url));
+            put("clipId", Value::Null);
+            put("voiceId", Value::Null);
+            put("modelId", Value::Null);
+        }
+    }
     put("createdAt", json!(rfc3339(operation.created_at)));
     put("expiresAt", json!(rfc3339(operation.execute_before.unwrap_or(operation.expires_at))));
     put("approvalUrl", json!(page));
     if let Some(sid) = &operation.provider_sid {
-        put("messageSid", json!(sid));
+        let name = match operation.kind {
+            Kind::Sms => "messageSid",
+            Kind::Call => "callSid",
+        };
+        put(name, json!(sid));
     }
     if let Some(other) = operation.blocked_by {
         put("blockedBy", json!(other));
@@ -115,7 +131,9 @@ pub(crate) fn whole(operation: &Operation, story: &Story, public_url: &PublicUrl
     let mut put = |name: &str, value: Value| {
         body.insert(name.to_owned(), value);
     };
-    put("message", json!(operation.message));
+    if operation.kind == Kind::Sms {
+        put("message", json!(operation.message));
+    }
     put("requestedBy", json!(operation.requester_email));
     put("token", json!(operation.token_name));
     put("source", json!(operation.source));

@@ -1,8 +1,9 @@
 //! The addresses for scripts: ask, list, read.
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -10,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::ask::{Asker, ask, required};
 use super::content::Kind;
-use super::request::SmsRequest;
+use super::request::Request;
 use super::store::{self, Filter, Operation};
 use super::{answer, wait};
-use crate::auth::{Permission, Principal};
+use crate::audit::Actor;
+use crate::auth::{Permission, Principal, Refusal};
 use crate::error::{Error, FieldProblem, Problem, Result};
 use crate::id::OperationId;
 use crate::idempotency::IdempotencyKey;
@@ -28,7 +30,10 @@ const DEFAULT_LIMIT: i64 = 50;
 
 /// Asking and reading, which may wait longer than other requests (`Prefer: wait`).
 pub(crate) fn waiting() -> Router<AppState> {
-    Router::new().route("/api/twilio/send-sms", post(send_sms)).route("/api/operations/{id}", get(read))
+    Router::new()
+        .route("/api/twilio/send-sms", post(send_sms))
+        .route("/api/twilio/make-call", post(make_call))
+        .route("/api/operations/{id}", get(read))
 }
 
 /// Listing.
@@ -36,33 +41,60 @@ pub(crate) fn listing() -> Router<AppState> {
     Router::new().route("/api/operations", get(list))
 }
 
-async fn send_sms(
-    State(app): State<AppState>,
+async fn send_sms(caller: Caller, Json(body): Json<Value>) -> Result<Response> {
+    let request = caller.may_ask().and_then(|()| Request::sms(&body))?;
+    caller.ask(request).await
+}
+
+async fn make_call(caller: Caller, Json(body): Json<Value>) -> Result<Response> {
+    let request = caller.may_ask().and_then(|()| Request::call(&body, caller.app.config.mode))?;
+    caller.ask(request).await
+}
+
+/// A program that asks for an operation, with what its headers say.
+struct Caller {
+    app: AppState,
     principal: Principal,
-    address: ClientAddress,
-    correlation_id: CorrelationId,
+    actor: Actor,
     headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Result<Response> {
-    principal.require(Permission::AskOperations)?;
-    let request = SmsRequest::from_json(&body)?;
-    let key = IdempotencyKey::of_request(&headers, request.idempotency_key.as_deref())?;
-    let actor = principal.actor(address, &correlation_id);
-    let asker = Asker { principal: &principal, actor: &actor, source: "api" };
-    let key = required(key, &app)?;
-    let answering = async {
-        let mut outcome = ask(&app, &asker, request, Some(key.clone())).await?;
-        if let Some(wait) = wait::preferred(&headers) {
-            outcome.operation = wait::until_answered(&app, outcome.operation, wait).await?;
-        }
-        Ok(answer::asked(&outcome.operation, &outcome.key, outcome.replayed, &app.public_url))
-    };
-    answering.await.or_else(|error: Error| {
-        // A caller who cannot know what became of it repeats it with this key.
-        let mut response = error.into_response();
-        answer::name_key(&mut response, &key);
-        Ok(response)
-    })
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let principal = Principal::from_request_parts(parts, app).await?;
+        let Ok(address) = ClientAddress::from_request_parts(parts, app).await;
+        let Ok(correlation_id) = CorrelationId::from_request_parts(parts, app).await;
+        let actor = principal.actor(address, &correlation_id);
+        Ok(Self { app: app.clone(), principal, actor, headers: parts.headers.clone() })
+    }
+}
+
+impl Caller {
+    fn may_ask(&self) -> Result<(), Problem> {
+        self.principal.require(Permission::AskOperations)
+    }
+
+    async fn ask(self, request: Request) -> Result<Response> {
+        let Self { app, principal, actor, headers } = self;
+        let key = IdempotencyKey::of_request(&headers, request.idempotency_key.as_deref())?;
+        let key = required(key, &app)?;
+        let asker = Asker { principal: &principal, actor: &actor, source: "api" };
+        let answering = async {
+            let mut outcome = ask(&app, &asker, request, Some(key.clone())).await?;
+            if let Some(wait) = wait::preferred(&headers) {
+                outcome.operation = wait::until_answered(&app, outcome.operation, wait).await?;
+            }
+            Ok(answer::asked(&outcome.operation, &outcome.key, outcome.replayed, &app.public_url))
+        };
+        answering.await.or_else(|error: Error| {
+            // A caller who cannot know what became of it repeats it with this key.
+            let mut response = error.into_response();
+            answer::name_key(&mut response, &key);
+            Ok(response)
+        })
+    }
 }
 
 /// The query of a list.

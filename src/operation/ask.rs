@@ -3,8 +3,8 @@
 
 use axum::http::StatusCode;
 
-use super::content::Content;
-use super::request::SmsRequest;
+use super::content::{Content, Kind};
+use super::request::Request;
 use super::store::{self, Asking, Created, Operation};
 use crate::approval::gate;
 use crate::audit::Actor;
@@ -15,7 +15,12 @@ use crate::idempotency::{self, IdempotencyKey, KeyUse, KnownKey};
 use crate::state::AppState;
 
 /// The route's name in the scope of a key. A page and the API share it, so that a key means one operation.
-const SEND_SMS: &str = "twilio.send-sms";
+const fn route(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sms => "twilio.send-sms",
+        Kind::Call => "twilio.make-call",
+    }
+}
 
 /// Who asks, and through what.
 pub(crate) struct Asker<'a> {
@@ -33,11 +38,11 @@ pub(crate) struct Asked {
     pub(crate) replayed: bool,
 }
 
-/// Asks for one SMS. The operation is committed before this returns.
+/// Asks for one SMS or call. The operation is committed before this returns.
 pub(crate) async fn ask(
     app: &AppState,
     asker: &Asker<'_>,
-    request: SmsRequest,
+    request: Request,
     key: Option<IdempotencyKey>,
 ) -> Result<Asked> {
     asker.principal.require(Permission::AskOperations)?;
@@ -45,7 +50,8 @@ pub(crate) async fn ask(
     let mode = app.config.mode;
     let key = required(key, app)?;
     let owner = asker.principal.user;
-    let used = KeyUse { owner, mode, route: SEND_SMS, key, fingerprint: request.fingerprint(mode) };
+    let route = route(request.payload.kind());
+    let used = KeyUse { owner, mode, route, key, fingerprint: request.fingerprint(mode) };
 
     let usual_sender = match &request.from {
         Some(_) => None,
@@ -58,7 +64,7 @@ pub(crate) async fn ask(
             None => Err(no_sender().into()),
         };
     };
-    let content = Content { mode, to: request.to, from, message: request.message };
+    let content = Content { mode, to: request.to, from, payload: request.payload };
     let asking = Asking {
         content: &content,
         key: &used,

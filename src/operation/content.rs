@@ -2,58 +2,11 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::audio_url::AudioUrl;
+use super::message::Message;
 use super::segments::Segments;
 use crate::config::Mode;
 use crate::phone::PhoneNumber;
-
-/// Most characters of a message (Twilio: error 21617 above).
-pub const MESSAGE_LIMIT: usize = 1600;
-
-/// The text of an SMS: 1 to 1600 characters, kept byte for byte.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Message(String);
-
-/// Why a text is not a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidMessage {
-    /// Nothing, or white space only.
-    #[error("A message is needed. Write 1 to 1600 characters.")]
-    Empty,
-    /// More than Twilio takes.
-    #[error("The message has {0} characters, and Twilio takes 1600. Shorten it, or send two.")]
-    TooLong(usize),
-    /// A NUL cannot be stored nor sent.
-    #[error("The message contains a NUL character. Remove it.")]
-    Nul,
-}
-
-impl Message {
-    /// Reads a message; nothing is trimmed or replaced.
-    pub fn parse(text: &str) -> Result<Self, InvalidMessage> {
-        if text.trim().is_empty() {
-            return Err(InvalidMessage::Empty);
-        }
-        if text.contains('\0') {
-            return Err(InvalidMessage::Nul);
-        }
-        match text.chars().count() {
-            count if count > MESSAGE_LIMIT => Err(InvalidMessage::TooLong(count)),
-            _ => Ok(Self(text.to_owned())),
-        }
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Message {
-    /// Its length: what people write to each other does not belong into logs.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Message({} characters)", self.0.chars().count())
-    }
-}
 
 /// An SMS or a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, sqlx::Type)]
@@ -85,8 +38,51 @@ pub struct Content {
     pub to: PhoneNumber,
     /// Who it comes from.
     pub from: PhoneNumber,
-    /// What it says.
-    pub message: Message,
+    /// What it says or plays.
+    pub payload: Payload,
+}
+
+/// What the person who is reached reads or hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// An SMS with this text.
+    Text(Message),
+    /// A call that plays what Twilio finds at this address when it is answered.
+    Recording(AudioUrl),
+}
+
+impl Payload {
+    /// From the columns of a row; `None` where neither is filled, which the schema rules out.
+    pub(crate) fn stored(message: Option<String>, audio_url: Option<String>) -> Option<Self> {
+        let text = message.map(|text| Self::Text(Message::stored(text)));
+        text.or_else(|| audio_url.map(|url| Self::Recording(AudioUrl::stored(url))))
+    }
+
+    /// An SMS, or a call.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Sms,
+            Self::Recording(_) => Kind::Call,
+        }
+    }
+
+    /// The text of an SMS.
+    pub fn message(&self) -> Option<&str> {
+        if let Self::Text(message) = self { Some(message.as_str()) } else { None }
+    }
+
+    /// The address of a recording.
+    pub fn audio_url(&self) -> Option<&str> {
+        if let Self::Recording(url) = self { Some(url.as_str()) } else { None }
+    }
+
+    /// Its name and value in the canonical content and in the fingerprint of a request.
+    pub(super) fn member(&self) -> (&'static str, &str) {
+        match self {
+            Self::Text(message) => ("message", message.as_str()),
+            Self::Recording(url) => ("audioUrl", url.as_str()),
+        }
+    }
 }
 
 /// SHA-256 of the canonical content: what a decision is bound to.
@@ -94,34 +90,31 @@ pub struct Content {
 pub struct ContentDigest([u8; 32]);
 
 impl Content {
-    /// An SMS, or a call.
-    pub const fn kind(&self) -> Kind {
-        Kind::Sms
-    }
-
     /// The digest. Canonical form: `mission-control content v1`, a newline, and a JSON object with sorted names and no
     /// white space (RFC 8785). Note and idempotency key are not in it.
     pub fn digest(&self) -> ContentDigest {
+        let (name, value) = self.payload.member();
         let canonical = serde_json::json!({
             "from": self.from.as_str(),
-            "kind": self.kind().as_str(),
-            "message": self.message.as_str(),
+            "kind": self.payload.kind().as_str(),
+            name: value,
             "mode": self.mode.as_str(),
             "to": self.to.as_str(),
         });
         ContentDigest(hash("mission-control content v1", &canonical.to_string()))
     }
 
-    /// SHA-256 of what Twilio's list would show of it: two operations with the same key cannot be told apart there.
+    /// SHA-256 of what Twilio's list would show of it: two operations with the same key cannot be told apart there. Its
+    /// list of calls does not show what is played.
     pub fn match_key(&self) -> [u8; 32] {
-        let shown =
-            [self.mode.as_str(), self.kind().as_str(), self.from.as_str(), self.to.as_str(), self.message.as_str()];
+        let shown = [self.mode.as_str(), self.payload.kind().as_str(), self.from.as_str(), self.to.as_str()];
+        let shown: Vec<&str> = shown.into_iter().chain(self.payload.message()).collect();
         hash("mission-control match v1", &serde_json::json!(shown).to_string())
     }
 
-    /// The segments that the message takes.
-    pub fn segments(&self) -> Segments {
-        Segments::of(self.message.as_str())
+    /// The segments that an SMS takes; a call has none.
+    pub fn segments(&self) -> Option<Segments> {
+        self.payload.message().map(Segments::of)
     }
 }
 
@@ -184,8 +177,12 @@ mod tests {
             mode: Mode::Sandbox,
             to: PhoneNumber::parse("+14155550132").expect("a number"),
             from: PhoneNumber::parse("+15005550006").expect("a number"),
-            message: Message::parse("Hello").expect("a message"),
+            payload: Payload::Text(Message::parse("Hello").expect("a message")),
         }
+    }
+
+    fn call(url: &str) -> Content {
+        Content { payload: Payload::Recording(AudioUrl::stored(url.to_owned())), ..content() }
     }
 
     #[test]
@@ -204,7 +201,8 @@ mod tests {
             Content { mode: Mode::Live, ..base.clone() },
             Content { to: other_number.clone(), ..base.clone() },
             Content { from: other_number, ..base.clone() },
-            Content { message: Message::parse("Hello ").expect("a message"), ..base.clone() },
+            Content { payload: Payload::Text(Message::stored("Hello ".to_owned())), ..base.clone() },
+            Content { payload: Payload::Recording(AudioUrl::stored("Hello".to_owned())), ..base.clone() },
         ];
         for content in changed {
             assert_ne!(content.digest(), base.digest(), "{content:?}");
@@ -213,13 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_1_to_1600_characters() {
-        assert_eq!(Message::parse(""), Err(InvalidMessage::Empty));
-        assert_eq!(Message::parse(" \n"), Err(InvalidMessage::Empty));
-        assert_eq!(Message::parse("a\0b"), Err(InvalidMessage::Nul));
-        assert!(Message::parse(&"é".repeat(1600)).is_ok());
-        assert_eq!(Message::parse(&"é".repeat(1601)), Err(InvalidMessage::TooLong(1601)));
-        assert_eq!(Message::parse(" kept ").map(|message| message.0), Ok(" kept ".to_owned()));
+    fn another_recording_is_another_content_that_twilios_list_cannot_tell_apart() {
+        let (one, other) = (call("https://example.com/1.mp3"), call("https://example.com/2.mp3"));
+        let canonical = r#"{"audioUrl":"https://example.com/1.mp3","from":"+15005550006","kind":"call","mode":"sandbox","to":"+14155550132"}"#;
+        assert_eq!(one.digest().0, hash("mission-control content v1", canonical));
+        assert_ne!(one.digest(), other.digest());
+        assert_eq!(one.match_key(), other.match_key());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What people want to send: content, state, and every address under which an operation is asked for, listed and read.
 
+pub mod audio_url;
 pub mod content;
+pub mod message;
 pub mod request;
 pub mod segments;
 pub mod status;

@@ -18,12 +18,27 @@ pub fn in_words(code: i32) -> &'static str {
         20008 => {
             "These are Twilio's test credentials, which work for a few addresses only. Store the live ones in the API Vault."
         }
+        11200 => "Twilio could not fetch the recording. Open its address in a browser without signing in anywhere.",
+        11205 => "Twilio could not connect to the address of the recording. Check the address.",
+        12100 | 12300 => "Twilio could not read the instructions for the call. This is a fault of ours.",
+        13420 => {
+            "What Twilio found at the address is no recording that it can play. It plays MP3 and WAV, sent as audio/mpeg or audio/wav."
+        }
         20403 => "Twilio forbids this to the account. Look at the account in Twilio's console.",
         20404 => "Twilio does not know this address or message.",
         20429 => "Twilio takes no more requests at this moment. It is tried again.",
         20500 | 20503 => "Twilio had a fault of its own.",
         21211 => "The recipient's number is not valid. Correct it and ask again.",
         21212 => "The sender number is not valid. Correct the Twilio phone number in the API Vault.",
+        21201 | 21205 | 21213 => "Twilio missed a required field of the call. This is a fault of ours.",
+        21210 => "The sender number is not a number of this account and not verified. Correct it in the API Vault.",
+        21214 => "Twilio cannot call this number. Check it.",
+        21215 => {
+            "Calling this country is not switched on. Switch it on under Voice, Geo permissions, in Twilio's console."
+        }
+        21216 => "Twilio blocks calls to this number.",
+        21217 => "The recipient's number is not valid. Correct it and ask again.",
+        21220 => "The call had already ended.",
         21408 => {
             "Sending to this country is not switched on. Switch it on under Messaging, Geo permissions, in Twilio's console."
         }
@@ -41,6 +56,7 @@ pub fn in_words(code: i32) -> &'static str {
             "The sender number is not a number of this account that can send an SMS. Correct it in the API Vault."
         }
         21266 => "The recipient and the sender are the same number. Correct one.",
+        22005 => "More calls wait at Twilio than it places in a day. Ask again later.",
         30001 => "The message waited too long in Twilio's queue.",
         30002 => "Twilio suspended the account while the message was on its way.",
         30003 => "The phone cannot be reached. It may be switched off.",

@@ -3,23 +3,26 @@
 mod client;
 pub mod errors;
 mod freshness;
-pub mod messages;
+pub mod look_up;
+pub mod send;
+mod sid;
 pub mod signature;
+pub mod twiml;
 
 pub use client::Twilio;
 pub use freshness::CheckedAt;
-pub use messages::MessageSid;
+pub use sid::Sid;
 
 use std::time::Duration;
 
-/// What is known after a message was handed to Twilio, or was meant to be. The only question is whether it can already
+/// What is known after an SMS or a call was handed to Twilio, or was meant to be. The only question is whether it can already
 /// be on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
     /// Twilio has it.
     Accepted {
         /// Twilio's name for it.
-        sid: MessageSid,
+        sid: Sid,
         /// Twilio's first word about it, such as `queued`.
         status: String,
     },

@@ -11,7 +11,8 @@ use mission_control::dispatch::fence::{Fence, NotFenced};
 use mission_control::dispatch::reconcile::reconcile;
 use mission_control::dispatch::{expiry, outcome};
 use mission_control::guard::hold::{self, Cause};
-use mission_control::twilio::{Exchange, MessageSid, SendOutcome};
+use mission_control::operation::content::Kind;
+use mission_control::twilio::{Exchange, SendOutcome, Sid};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -180,7 +181,7 @@ async fn an_owner_that_is_alive_keeps_its_attempt_however_long_it_is_paused() {
     assert!(stage.claim(10).await.is_empty(), "no timer leads back to sending");
 
     // And yet it lived: what it knows is evidence.
-    let sid = MessageSid::parse("SM00000000000000000000000000000001").expect("a SID");
+    let sid = Sid::parse(Kind::Sms, "SM00000000000000000000000000000001").expect("a SID");
     let outcome = SendOutcome::Accepted { sid, status: "queued".to_owned() };
     let exchange = Exchange { outcome, http_status: Some(201), error_code: None, request_id: None };
     let app = stage.service.app();

@@ -11,7 +11,7 @@ use crate::id::OperationId;
 use crate::idempotency::IdempotencyKey;
 use crate::operation::ask::{Asker, ask};
 use crate::operation::content::Kind;
-use crate::operation::request::SmsRequest;
+use crate::operation::request::Request;
 use crate::operation::segments::{Segments, first_outside_gsm};
 use crate::operation::store::Operation;
 use crate::operation::views::content::Content;
@@ -76,7 +76,7 @@ pub(super) async fn submit(visit: Visit, Form(mut form): Form<NewSmsForm>) -> Re
 async fn asked(visit: &Visit, form: &NewSmsForm) -> Result<OperationId> {
     let key = IdempotencyKey::parse(&form.idempotency_key)
         .map_err(|why| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_key", why))?;
-    let request = SmsRequest::from_json(&form.request())?;
+    let request = Request::sms(&form.request())?;
     let asker = Asker { principal: &visit.principal, actor: &visit.actor, source: "page" };
     Ok(ask(&visit.app, &asker, request, Some(key)).await?.operation.id)
 }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn every_wrong_field_is_told_where_it_is() {
         let form = NewSmsForm { to: "5".to_owned(), from: "x".to_owned(), ..NewSmsForm::default() };
-        let problem = SmsRequest::from_json(&form.request()).expect_err("refused");
+        let problem = Request::sms(&form.request()).expect_err("refused");
         let fields: Vec<_> = errors(&problem).into_iter().map(|error| error.field).collect();
         assert_eq!(fields, [Some("to"), Some("message"), Some("from")]);
     }

@@ -83,13 +83,13 @@ pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &A
             returning operation_id
         ), new_operation as (
             insert into operations (
-                id, mode, kind, state, to_number, from_number, message, content_digest, match_key, segments, encoding,
+                id, mode, kind, state, to_number, from_number, message, audio_url, content_digest, match_key, segments, encoding,
                 requested_by, requested_token, source, note, correlation_id, idempotency_key,
                 created_at, updated_at, not_before, possible_duplicate_of, gate_rule, expires_at,
                 approved_by_rule, approved_digest, approved_at, execute_before
             )
             select
-                $9, $3, $11, case when $12 then 'approved' else 'pending_approval' end, $6, $13, $14, $15::bytea, $7, $16, $17,
+                $9, $3, $11, case when $12 then 'approved' else 'pending_approval' end, $6, $13, $14, $28, $15::bytea, $7, $16, $17,
                 $2, $18::uuid, $19::text, $20, $21::text, $5,
                 clock.at, clock.at, clock.at, (select id from twin), $22::text, clock.at + $23::interval,
                 case when $12 then $22::text end, case when $12 then $15::bytea end, case when $12 then clock.at end,
@@ -134,13 +134,13 @@ pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &A
         &asking.key.fingerprint[..],
         id.0,
         idempotency::KEPT_DAYS,
-        asking.content.kind().as_str(),
+        asking.content.payload.kind().as_str(),
         asking.verdict.is_granted(),
         asking.content.from.as_str(),
-        asking.content.message.as_str(),
+        asking.content.payload.message(),
         &digest.as_bytes()[..],
-        i32::from(segments.count),
-        segments.encoding.to_string(),
+        segments.map(|segments| i32::from(segments.count)),
+        segments.map(|segments| segments.encoding.to_string()),
         token,
         asking.source,
         asking.note,
@@ -151,6 +151,7 @@ pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &A
         asking.actor.name,
         asking.actor.ip,
         hex(digest.as_bytes()),
+        asking.content.payload.audio_url(),
     )
     .fetch_one(db)
     .await?;
