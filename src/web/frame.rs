@@ -127,6 +127,7 @@ pub(crate) enum Place {
     Waiting,
     Attention,
     NewSms,
+    NewCall,
     Integrations,
     Settings,
     Audit,

@@ -105,19 +105,6 @@ pub(crate) static VAULT: Guide = Guide {
     ],
 };
 
-pub(crate) static CALLS: Guide = Guide {
-    title: "New call",
-    purpose: "A call that plays a recording, held until a person approves it.",
-    part: None,
-    icon: "call",
-    state: "This version sends SMS and does not place calls yet.",
-    steps: &[Step {
-        title: "Send an SMS instead",
-        text: "“New SMS” in the menu asks for one. It is approved and followed in the same way.",
-        command: None,
-    }],
-};
-
 pub(crate) static AUDIT: Guide = Guide {
     title: "Audit log",
     purpose: "Who did what, on what, when and from where.",

@@ -74,10 +74,10 @@ async fn twin(visit: &Visit, operation: &Operation) -> Result<Option<Operation>>
     }
 }
 
-/// The segments that its sender has to send first, while that is to be decided.
+/// The segments or calls that its sender has to send first, while that is to be decided.
 async fn queued(visit: &Visit, operation: &Operation) -> Result<i64> {
     if operation.state != State::PendingApproval {
         return Ok(0);
     }
-    Ok(store::queued_segments(&visit.app.db, operation.mode, operation.kind, &operation.from_number).await?)
+    Ok(store::queued(&visit.app.db, operation.mode, operation.kind, &operation.from_number).await?)
 }

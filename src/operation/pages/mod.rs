@@ -3,8 +3,10 @@
 //! Handlers read and act; the files below them turn rows into what the views show, and are pure.
 
 mod act;
+mod ask;
 mod detail;
 mod list;
+mod new_call;
 mod new_sms;
 mod places;
 
@@ -33,8 +35,9 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/", start())
         .route("/dashboard", start())
-        .route("/dashboard/operations", get(list::show).post(new_sms::submit))
-        .route("/dashboard/operations/new-sms", get(new_sms::show))
+        .route("/dashboard/operations", get(list::show).post(ask::submit))
+        .route("/dashboard/operations/new-sms", get(ask::show_sms))
+        .route("/dashboard/operations/new-call", get(ask::show_call))
         .route("/dashboard/operations/{id}", get(detail::show))
         .route("/dashboard/operations/{id}/{act}", get(act::go_back).post(act::submit))
         .merge(places::router())

@@ -112,9 +112,10 @@ fn approval(reader: &Reader<'_>, operation: &Operation, queued: i64) -> Right<Ap
 
 /// A queue that is longer than the approval lasts.
 fn warning(reader: &Reader<'_>, operation: &Operation, queued: i64) -> Option<String> {
-    let rate = match operation.kind {
-        Kind::Sms => reader.settings.dispatch.sms_segments_per_second(reader.mode),
-        Kind::Call => return None,
+    let dispatch = &reader.settings.dispatch;
+    let (rate, unit) = match operation.kind {
+        Kind::Sms => (dispatch.sms_segments_per_second(reader.mode), "segment"),
+        Kind::Call => (dispatch.calls_per_second, "call"),
     };
     let queued = i32::try_from(queued).unwrap_or(i32::MAX);
     if rate <= 0.0 || queued == 0 {
@@ -122,10 +123,8 @@ fn warning(reader: &Reader<'_>, operation: &Operation, queued: i64) -> Option<St
     }
     let wait = Duration::seconds_f64(f64::from(queued) / rate);
     (wait > reader.settings.approval.execution_window()).then(|| {
-        let (segments, wait) = (text::counted(i64::from(queued), "segment"), text::span(wait));
-        format!(
-            "{segments} wait before it. At {rate} a second its turn comes in {wait}, when this approval has run out."
-        )
+        let (queue, wait) = (text::counted(i64::from(queued), unit), text::span(wait));
+        format!("{queue} wait before it. At {rate} a second its turn comes in {wait}, when this approval has run out.")
     })
 }
 
@@ -157,7 +156,7 @@ fn acts(reader: &Reader<'_>, operation: &Operation) -> Vec<Act> {
         (Act::Reject, decides && operation.state == State::PendingApproval),
         (Act::Cancel, is_open && (decides || (is_own && asks))),
         (Act::Acknowledge, decides && operation.needs_attention),
-        (Act::AskAgain, asks && operation.state.is_final() && operation.kind == Kind::Sms),
+        (Act::AskAgain, asks && operation.state.is_final()),
     ]
     .into_iter()
     .filter_map(|(act, is_offered)| is_offered.then_some(act))

@@ -65,11 +65,11 @@ pub async fn figures(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<Fig
     .await
 }
 
-/// Segments that this sender still has to send before anything that is approved now.
-pub async fn queued_segments(db: &PgPool, mode: Mode, kind: Kind, sender: &str) -> sqlx::Result<i64> {
+/// Segments, or calls, that this sender still has to send before anything that is approved now.
+pub async fn queued(db: &PgPool, mode: Mode, kind: Kind, sender: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"
-        select coalesce(sum(segments), 0) as "segments!"
+        select coalesce(sum(coalesce(segments, 1)), 0) as "queued!"
         from operations
         where state = 'approved' and mode = $1 and kind = $2 and from_number = $3
         "#,

@@ -10,7 +10,7 @@ mod story;
 
 pub use acknowledge::acknowledge;
 pub use create::{Asking, Created, create};
-pub use figures::{Figures, figures, queued_segments};
+pub use figures::{Figures, figures, queued};
 pub use list::{Counts, Cursor, Filter, PAGE_LIMIT, Page, counts, list};
 pub use row::{Operation, find};
 pub use story::{Attempt, Decision, Event, Evidence, HistoryLine, Story, story};

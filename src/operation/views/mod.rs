@@ -5,6 +5,7 @@ pub(crate) mod decision;
 pub(crate) mod detail;
 pub(crate) mod help;
 pub(crate) mod list;
+pub(crate) mod new_call;
 pub(crate) mod new_sms;
 pub(crate) mod notice;
 #[cfg(test)]
@@ -13,3 +14,4 @@ mod render;
 mod samples;
 pub(crate) mod status;
 pub(crate) mod story;
+pub(crate) mod terms;

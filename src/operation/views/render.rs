@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use http_body_util::BodyExt;
 
 use super::{
-    detail::OperationPage, help::HelpPage, list::OperationsPage, new_sms::NewSmsPage, samples::HOSTILE, status::STATES,
+    detail::OperationPage, help::HelpPage, list::OperationsPage, new_call::NewCallPage, new_sms::NewSmsPage,
+    samples::HOSTILE, status::STATES,
 };
 use crate::{
     auth::views::{LoginPage, PasswordPage},
@@ -70,6 +71,8 @@ fn pages() -> Vec<(String, String)> {
         ("operations_continued", OperationsPage::sample_continued().render()),
         ("new_sms", NewSmsPage::sample().render()),
         ("new_sms_refused", NewSmsPage::sample_refused().render()),
+        ("new_call", NewCallPage::sample().render()),
+        ("new_call_refused", NewCallPage::sample_refused().render()),
     ]
     .into_iter()
     .map(|(name, page)| (name.to_owned(), page.unwrap()))

@@ -7,8 +7,10 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use super::{
     content::{Content, Kind, Recipient},
     list::{Filter, OperationsPage, Row, Rows},
-    new_sms::{NewSmsPage, Typed, Widest},
+    new_call::{self, NewCallPage},
+    new_sms::{self, NewSmsPage, Widest},
     status::Status,
+    terms::Terms,
 };
 use crate::operation::store::Figures;
 use crate::web::frame::{FormError, Frame, Place};
@@ -130,48 +132,75 @@ impl OperationsPage {
     }
 }
 
+fn terms() -> Terms {
+    Terms {
+        idempotency_key: "page-019ab2d3-90fe-7a11".to_owned(),
+        usual_sender: Some("+15005550006".to_owned()),
+        errors: Vec::new(),
+        approvers: "Anyone with the role Approver, except you".to_owned(),
+        is_held: true,
+        open_for: "24 h".to_owned(),
+        again: None,
+        correlation_id: "req-7f3a90".to_owned(),
+    }
+}
+
+/// Everything wrong that can be, for a form that repeats an earlier operation.
+fn refused_terms(payload_error: FormError) -> Terms {
+    Terms {
+        usual_sender: None,
+        errors: vec![
+            FormError {
+                field: Some("to"),
+                text: "This number is too short for +1. It needs 10 digits after the country code.".to_owned(),
+            },
+            payload_error,
+            FormError { field: None, text: "The limit of 500 operations a day is reached. Try tomorrow.".to_owned() },
+        ],
+        again: Some(ID.to_owned()),
+        ..terms()
+    }
+}
+
 impl NewSmsPage {
     pub(super) fn sample() -> Self {
         Self {
             frame: Frame::sample(Place::NewSms),
-            idempotency_key: "page-019ab2d3-90fe-7a11".to_owned(),
-            typed: Typed::default(),
-            usual_sender: Some("+15005550006".to_owned()),
-            errors: Vec::new(),
+            terms: terms(),
+            typed: new_sms::Typed::default(),
             size: None,
             widest: None,
-            approvers: "Anyone with the role Approver, except you".to_owned(),
-            is_held: true,
-            open_for: "24 h".to_owned(),
-            again: None,
-            correlation_id: "req-7f3a90".to_owned(),
         }
     }
 
     pub(super) fn sample_refused() -> Self {
+        let sender = FormError { field: Some("from"), text: "Give the number it comes from.".to_owned() };
         Self {
-            typed: Typed {
+            terms: refused_terms(sender),
+            typed: new_sms::Typed {
                 to: "+1555014\"><script>".to_owned(),
                 from: String::new(),
                 message: format!("\n{HOSTILE}</textarea>"),
                 note: "Customer called.".to_owned(),
             },
-            usual_sender: None,
-            errors: vec![
-                FormError {
-                    field: Some("to"),
-                    text: "This number is too short for +1. It needs 10 digits after the country code.".to_owned(),
-                },
-                FormError { field: Some("from"), text: "Give the number it comes from.".to_owned() },
-                FormError {
-                    field: None,
-                    text: "The limit of 500 operations a day is reached. Try tomorrow.".to_owned(),
-                },
-            ],
             size: Some(sms(HOSTILE)),
             widest: Some(Widest { character: '’', position: 54 }),
-            again: Some(ID.to_owned()),
             ..Self::sample()
         }
+    }
+}
+
+impl NewCallPage {
+    pub(super) fn sample() -> Self {
+        Self { frame: Frame::sample(Place::NewCall), terms: terms(), typed: new_call::Typed::default() }
+    }
+
+    pub(super) fn sample_refused() -> Self {
+        let address = FormError {
+            field: Some("audio_url"),
+            text: "This is not a web address. Write it whole, for example https://example.com/hello.mp3.".to_owned(),
+        };
+        let typed = new_call::Typed { audio_url: "\"><script>".to_owned(), ..new_call::Typed::default() };
+        Self { terms: refused_terms(address), typed, ..Self::sample() }
     }
 }

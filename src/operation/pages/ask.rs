@@ -1,0 +1,215 @@
+//! Asking by form: the same way in as the API's, with everything typed kept when it is refused.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{new_call, new_sms};
+use crate::auth::{Permission, Role};
+use crate::error::{FieldProblem, Problem, Result};
+use crate::id::OperationId;
+use crate::idempotency::IdempotencyKey;
+use crate::operation::ask::{Asker, ask};
+use crate::operation::content::Kind;
+use crate::operation::request::Request;
+use crate::operation::store::Operation;
+use crate::operation::views::terms::Terms;
+use crate::visit::{Visit, refusal};
+use crate::web::extract::{Form, Query};
+use crate::web::frame::{FormError, html};
+use crate::web::text;
+
+/// The fields that the forms have, and the names under which they are refused.
+const FIELDS: [(&str, &str); 5] =
+    [("to", "to"), ("from", "from"), ("message", "message"), ("audio_url", "audioUrl"), ("note", "note")];
+
+/// Refusals of the key: the form needs a new one.
+const KEY_CODES: [&str; 2] = ["idempotency_key_reused", "idempotency_key_expired"];
+
+#[derive(Deserialize)]
+pub(super) struct Again {
+    #[serde(default)]
+    again: String,
+}
+
+/// What either form sends.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AskForm {
+    pub(super) kind: String,
+    pub(super) idempotency_key: String,
+    pub(super) to: String,
+    pub(super) from: String,
+    pub(super) message: String,
+    pub(super) audio_url: String,
+    pub(super) note: String,
+    pub(super) again: String,
+}
+
+pub(super) async fn show_sms(visit: Visit, query: Query<Again>) -> Result<Response> {
+    show(visit, query, Kind::Sms).await
+}
+
+pub(super) async fn show_call(visit: Visit, query: Query<Again>) -> Result<Response> {
+    show(visit, query, Kind::Call).await
+}
+
+async fn show(visit: Visit, Query(query): Query<Again>, kind: Kind) -> Result<Response> {
+    visit.principal.require(Permission::AskOperations)?;
+    let again = super::find(&visit, &query.again).await?.filter(|operation| operation.kind == kind);
+    let form = again.map_or_else(AskForm::default, AskForm::again);
+    page(&visit, kind, form, Vec::new(), StatusCode::OK).await
+}
+
+pub(super) async fn submit(visit: Visit, Form(mut form): Form<AskForm>) -> Result<Response> {
+    visit.principal.require(Permission::AskOperations)?;
+    let Some(kind) = [Kind::Sms, Kind::Call].into_iter().find(|kind| kind.as_str() == form.kind) else {
+        let detail = "An SMS or a call can be asked for here. Load the page again and repeat.";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_form", detail).into());
+    };
+    // Browsers send every line break of a form as CRLF; what was typed is one character, and is paid for as one.
+    form.message = form.message.replace("\r\n", "\n");
+    let error = match asked(&visit, kind, &form).await {
+        Ok(id) => return Ok(Redirect::to(&format!("/dashboard/operations/{id}")).into_response()),
+        Err(error) => error,
+    };
+    let problem = refusal(error)?;
+    if KEY_CODES.contains(&problem.code) {
+        // What stands in the form now is another operation: it gets a key of its own.
+        form.idempotency_key.clear();
+    }
+    let status = if problem.details.is_empty() { problem.status } else { StatusCode::UNPROCESSABLE_ENTITY };
+    page(&visit, kind, form, errors(&problem), status).await
+}
+
+async fn asked(visit: &Visit, kind: Kind, form: &AskForm) -> Result<OperationId> {
+    let key = IdempotencyKey::parse(&form.idempotency_key)
+        .map_err(|why| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_key", why))?;
+    let request = match kind {
+        Kind::Sms => Request::sms(&form.request(kind))?,
+        Kind::Call => Request::call(&form.request(kind), visit.app.config.mode)?,
+    };
+    let asker = Asker { principal: &visit.principal, actor: &visit.actor, source: "page" };
+    Ok(ask(&visit.app, &asker, request, Some(key)).await?.operation.id)
+}
+
+async fn page(
+    visit: &Visit,
+    kind: Kind,
+    form: AskForm,
+    errors: Vec<FormError>,
+    status: StatusCode,
+) -> Result<Response> {
+    let terms = terms(visit, &form, errors).await?;
+    Ok(match kind {
+        Kind::Sms => html(status, &new_sms::page(visit, terms, form).await?),
+        Kind::Call => html(status, &new_call::page(visit, terms, form).await?),
+    })
+}
+
+async fn terms(visit: &Visit, form: &AskForm, errors: Vec<FormError>) -> Result<Terms> {
+    let app = &visit.app;
+    let approval = &app.settings.current().approval;
+    let usual_sender = app.vault.phone_number().await?;
+    let key = IdempotencyKey::parse(&form.idempotency_key).unwrap_or_else(|_| IdempotencyKey::new_random());
+    let everyone = !approval.four_eyes(app.config.mode) || approval.allow_self_approval;
+    Ok(Terms {
+        idempotency_key: key.as_str().to_owned(),
+        usual_sender: usual_sender.map(|sender| sender.to_string()),
+        errors,
+        approvers: approvers(approval.required, everyone || visit.principal.role < Role::Approver).to_owned(),
+        is_held: approval.required,
+        open_for: text::span(approval.pending().try_into().unwrap_or(time::Duration::MAX)),
+        // Only an id of ours becomes a link.
+        again: form.again.parse::<OperationId>().ok().map(|id| id.to_string()),
+        correlation_id: visit.correlation_id.clone(),
+    })
+}
+
+impl AskForm {
+    /// Filled with what an earlier operation asked for.
+    fn again(operation: Operation) -> Self {
+        Self {
+            to: operation.to_number,
+            from: operation.from_number,
+            message: operation.message.unwrap_or_default(),
+            audio_url: operation.audio_url.unwrap_or_default(),
+            note: operation.note.unwrap_or_default(),
+            again: operation.id.to_string(),
+            ..Self::default()
+        }
+    }
+
+    /// The request as the API would get it: what was left empty is absent.
+    fn request(&self, kind: Kind) -> Value {
+        let given =
+            [("from", &self.from), ("note", &self.note)].into_iter().filter(|(_, text)| !text.trim().is_empty());
+        let payload = match kind {
+            Kind::Sms => ("message", &self.message),
+            Kind::Call => ("audioUrl", &self.audio_url),
+        };
+        let required = [("to", &self.to), payload];
+        let members: Map<String, Value> =
+            required.into_iter().chain(given).map(|(name, text)| (name.to_owned(), json!(text))).collect();
+        Value::Object(members)
+    }
+}
+
+/// A refusal in the terms of the form.
+fn errors(problem: &Problem) -> Vec<FormError> {
+    let whole = |field, text: &str| vec![FormError { field, text: text.to_owned() }];
+    match problem.code {
+        "invalid_key" => whole(None, "This form has lost its key and has a new one now. Check it, and send it again."),
+        "idempotency_key_reused" => whole(
+            None,
+            "This form was sent before with other content, which stands as it is. Check this one: sent again, it makes a second operation.",
+        ),
+        "idempotency_key_expired" => {
+            whole(None, "This form was sent more than 30 days ago. Check it: sent again, it makes a second operation.")
+        }
+        "no_sender_number" => {
+            whole(Some("from"), "There is no number in the API Vault. Write the number that it comes from.")
+        }
+        "do_not_contact" => whole(Some("to"), &problem.detail),
+        _ if problem.details.is_empty() => whole(None, &problem.detail),
+        _ => problem.details.iter().map(wrong).collect(),
+    }
+}
+
+fn wrong(wrong: &FieldProblem) -> FormError {
+    let field = FIELDS.into_iter().find(|(_, refused)| *refused == wrong.field);
+    FormError { field: field.map(|(id, _)| id), text: wrong.message.clone() }
+}
+
+fn approvers(is_held: bool, anyone: bool) -> &'static str {
+    match (is_held, anyone) {
+        (false, _) => "Nobody: approval is switched off",
+        (true, true) => "Anyone with the role Approver",
+        (true, false) => "Anyone with the role Approver, except you",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_empty_is_absent() {
+        let form = AskForm { to: "+1".to_owned(), from: " ".to_owned(), note: "why".to_owned(), ..AskForm::default() };
+        assert_eq!(form.request(Kind::Sms), json!({ "to": "+1", "message": "", "note": "why" }));
+        assert_eq!(form.request(Kind::Call), json!({ "to": "+1", "audioUrl": "", "note": "why" }));
+    }
+
+    #[test]
+    fn every_wrong_field_is_told_where_it_is() {
+        let form = AskForm { to: "5".to_owned(), from: "x".to_owned(), ..AskForm::default() };
+        let fields = |read: Result<Request, Problem>| {
+            errors(&read.expect_err("refused")).into_iter().map(|error| error.field).collect::<Vec<_>>()
+        };
+        let sms = Request::sms(&form.request(Kind::Sms));
+        assert_eq!(fields(sms), [Some("to"), Some("message"), Some("from")]);
+        let call = Request::call(&form.request(Kind::Call), crate::config::Mode::Live);
+        assert_eq!(fields(call), [Some("to"), Some("audio_url"), Some("from")]);
+    }
+}
