@@ -33,6 +33,7 @@ pub mod approval;
 // It is sent once, and followed.
 pub mod dispatch;
 pub mod twilio;
+mod speech;
 pub mod callback;
 
 // What all of it stands on.

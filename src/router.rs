@@ -7,12 +7,13 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, auth, callback, guard, operation, web};
+use crate::{approval, auth, callback, guard, operation, speech, web};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
-    // Anybody: is it alive, what do its pages look like.
-    let open = Router::new().merge(web::health::router()).merge(web::assets::router());
+    // Anybody: is it alive, what do its pages look like, what does a call play.
+    let open =
+        Router::new().merge(web::health::router()).merge(web::assets::router()).merge(speech::test_recording::router());
 
     // Whoever signed in, or holds a token. No other site can act in a person's name.
     let waiting = operation::api::waiting();

@@ -172,6 +172,8 @@ async fn store_and_move(
                 jsonb_build_object(
                     'sid', $6::text, 'status', $7::text, 'errorCode', $9::integer,
                     'conflicted', contradicts, 'duplicateSuspected', was_written_off)
+                -- seconds, told once a call is completed
+                || jsonb_strip_nulls(jsonb_build_object('duration', $10::jsonb ->> 'CallDuration'))
             from moved, clock
         )
         select

@@ -1,7 +1,9 @@
 //! What Twilio reports. A report is checked before it is believed, and committed before it is answered.
 
 mod facts;
+mod fetch;
 mod webhook;
 mod word;
 
+pub(crate) use fetch::note_fetch;
 pub(crate) use webhook::router;

@@ -4,6 +4,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::facts;
+use crate::operation::content::Kind;
 use crate::operation::store::{HistoryLine, Operation, Story};
 use crate::operation::views::story::{Event, Happening};
 use crate::twilio::errors;
@@ -62,6 +63,9 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
         }
         "operation.cancelled" => (Happening::Cancelled, "Cancelled", quoted(details.text("reason"))),
         "approval.expired" => (Happening::Expired, "Expired", operation.reason.clone().unwrap_or_default()),
+        "dispatch.claimed" if operation.kind == Kind::Call => {
+            (Happening::SendingBegan, "Calling began", format!("{attempt}."))
+        }
         "dispatch.claimed" => (Happening::SendingBegan, "Sending began", format!("{attempt}.")),
         "dispatch.accepted" => {
             (Happening::Accepted, "Accepted by Twilio", format!("Twilio answered {}.", attempt.to_lowercase()))
@@ -73,7 +77,7 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
         "dispatch.reconciled" => {
             (Happening::Reported, "Settled by a report", format!("{attempt} is at Twilio: its own report says so."))
         }
-        "twilio.callback" => return reported(line, &details),
+        "twilio.callback" => return reported(operation.kind, line, &details),
         "operation.resolved" => {
             let title = match details.text("outcome") {
                 Some("sent") => "Settled: it was sent",
@@ -89,11 +93,14 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
 }
 
 /// A report of Twilio's, and what it did.
-fn reported(line: &HistoryLine, details: &Details<'_>) -> (Happening, String, String) {
+fn reported(kind: Kind, line: &HistoryLine, details: &Details<'_>) -> (Happening, String, String) {
     let word = details.text("status").unwrap_or("nothing");
     let mut text = format!("Twilio says “{word}”.");
     if let Some(code) = details.number("errorCode").and_then(|code| i32::try_from(code).ok()) {
         text = format!("{text} {} ({code})", errors::in_words(code));
+    }
+    if let Some(seconds) = details.text("duration").and_then(|seconds| seconds.parse().ok()) {
+        text = format!("{text} It took {}.", text::span(time::Duration::seconds(seconds)));
     }
     if details.is("conflicted") {
         text.push_str(" This contradicts what stood here before.");
@@ -103,7 +110,9 @@ fn reported(line: &HistoryLine, details: &Details<'_>) -> (Happening, String, St
     }
     let moved = line.from_state != line.to_state;
     let (happening, title) = match line.to_state.as_deref() {
+        Some("delivered") if moved && kind == Kind::Call => (Happening::Delivered, "Completed"),
         Some("delivered") if moved => (Happening::Delivered, "Delivered"),
+        Some("failed") if moved && kind == Kind::Call => (Happening::Failed, "The call failed"),
         Some("failed") if moved => (Happening::Failed, "Not delivered"),
         Some("accepted") if moved => (Happening::Accepted, "Accepted by Twilio"),
         _ => (Happening::Reported, "Reported"),
@@ -194,6 +203,15 @@ mod tests {
         let (title, text) = title_and_text(&report);
         assert_eq!(title, "Reported");
         assert!(text.ends_with("contradicts what stood here before."), "{text}");
+    }
+
+    #[test]
+    fn a_call_is_completed_and_its_length_is_told() {
+        let mut report = line("twilio.callback", json!({ "status": "completed", "duration": "9" }));
+        (report.from_state, report.to_state) = (Some("accepted".to_owned()), Some("delivered".to_owned()));
+        let call = Operation { kind: Kind::Call, ..operation(State::Delivered) };
+        let event = event(&call, &report);
+        assert_eq!((event.title.as_str(), event.text.as_str()), ("Completed", "Twilio says “completed”. It took 9 s."));
     }
 
     #[test]

@@ -1,0 +1,47 @@
+//! That a recording was fetched, as a fact beside Twilio's reports.
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use sqlx::PgPool;
+
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::id::OperationId;
+
+/// Stores the first fetch of the recording that a call under way plays; answers the call, if there is one with this
+/// address. A fetch carries no signature, so it is shown and moves nothing.
+pub(crate) async fn note_fetch(
+    db: &PgPool,
+    clock: &Clock,
+    mode: Mode,
+    url: &str,
+    agent: &str,
+) -> sqlx::Result<Option<OperationId>> {
+    let dedup: [u8; 32] = Sha256::digest(json!(["clip_fetch", mode.as_str(), url]).to_string()).into();
+    sqlx::query_scalar!(
+        r#"
+        insert into provider_events (
+            mode, kind, operation_id, matched_by, account_sid, sid, status, rank, payload, received_at, dedup)
+        select
+            o.mode, 'clip_fetch', o.id, 'nothing',
+            coalesce((select a.account_sid from attempts a where a.operation_id = o.id and a.number = o.attempts), ''),
+            coalesce(o.provider_sid, ''), 'fetched', 0, $4, clock_timestamp() + $1::interval, $5
+        from operations o
+        where o.audio_url = $2
+            and o.mode = $3
+            and o.state in ('sending', 'accepted', 'delivered', 'failed', 'unknown', 'needs_review')
+        order by o.id desc
+        limit 1
+        on conflict (dedup) do nothing
+        returning operation_id as "operation: OperationId"
+        "#,
+        clock.offset(),
+        url,
+        mode.as_str(),
+        json!({ "userAgent": agent.chars().filter(|character| !character.is_control()).take(200).collect::<String>() }),
+        &dedup[..],
+    )
+    .fetch_optional(db)
+    .await
+    .map(Option::flatten)
+}
