@@ -135,7 +135,7 @@ async fn send(
 
 /// The line that operators look for, just before the request leaves.
 fn announce(claimed: &Claimed) {
-    let Claimed { operation, number, mode, .. } = claimed;
+    let (operation, number, mode) = (claimed.operation, claimed.number, claimed.mode);
     let to = phone::mask(&claimed.to);
     match claimed.payload.kind() {
         Kind::Sms => {
