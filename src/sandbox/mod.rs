@@ -59,8 +59,8 @@ mod accounts;
 mod answer;
 mod api;
 mod callback;
+mod calls;
 mod control;
-mod creation;
 mod credentials;
 mod destination;
 pub mod faults;
@@ -71,10 +71,12 @@ mod messages;
 mod number_settings;
 mod numbers;
 mod paging;
+mod period;
 mod register;
 mod route;
 mod segments;
 mod server;
+mod shelf;
 mod state;
 mod strike;
 
@@ -86,7 +88,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use credentials::{CredentialLookup, CredentialSource, Credentials};
 
+use calls::Call;
 use journal::Journal;
+use messages::Message;
 use state::Shared;
 
 /// What a sandbox is started with.
@@ -183,9 +187,8 @@ pub async fn start(options: Options, tasks: &TaskTracker, stop: CancellationToke
         state: state::resumed(journal, lines),
         in_flight: std::sync::atomic::AtomicUsize::new(0),
     });
-    for sid in shared.unfinished() {
-        tasks.spawn(life::resume(Arc::clone(&shared), sid));
-    }
+    life::resume_all::<Message>(&shared);
+    life::resume_all::<Call>(&shared);
     tasks.spawn(server::run(listener, shared));
     tracing::info!(event = "sandbox.started", %address, "the sandbox listens on {address}");
     Ok(Sandbox { address })
