@@ -120,7 +120,6 @@ pub(super) fn update(shared: &Arc<Shared>, request: &ApiRequest, sid: &str) -> R
     match (request.given("Status"), script) {
         (None, None) => {}
         _ if call.vitals.status.is_final() => return Err(not_in_progress()),
-        (Some(_), Some(_)) => return Err(Refusal::invalid("Status")),
         // A call that is answered is not affected by the one, and ended by the other.
         (Some("canceled"), None) if !call.vitals.status.is_before_answer() => {}
         (Some("canceled" | "completed"), None) => {
@@ -131,8 +130,8 @@ pub(super) fn update(shared: &Arc<Shared>, request: &ApiRequest, sid: &str) -> R
             })
             .ok_or_else(not_in_progress)?;
         }
-        (Some(_), None) => return Err(Refusal::invalid("Status")),
         (None, Some(script)) => redirect(shared, sid, script)?,
+        (Some(_), _) => return Err(Refusal::invalid("Status")),
     }
     fetch(shared, request, sid)
 }

@@ -1,4 +1,4 @@
-//! TwiML, as far as the sandbox follows it: what is played, and when it hangs up.
+//! `TwiML`, as far as the sandbox follows it: what is played, and when it hangs up.
 
 use quick_xml::{
     Reader,
