@@ -10,12 +10,16 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use serde_json::Value;
+use url::Url;
 
 use super::{
     Credentials, accounts,
     answer::{Answer, Refusal, Unanswered, empty, json_answer},
+    calls::{self, Call},
     faults::Moment,
-    incoming_numbers, messages, random_hex,
+    incoming_numbers, life,
+    messages::{self, Message},
+    random_hex,
     route::Route,
     server::Received,
     state::Shared,
@@ -44,6 +48,27 @@ impl ApiRequest {
 
     pub(super) fn form_values(&self, name: &str) -> impl Iterator<Item = &str> {
         values(&self.form, name)
+    }
+
+    /// A parameter that is there and not empty.
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
+        self.form(name).filter(|value| !value.is_empty())
+    }
+
+    /// The URL to report to. Whether the *sandbox* may call it is decided when the time has come.
+    pub(super) fn status_callback(&self) -> Result<Option<String>, Refusal> {
+        let Some(url) = self.given("StatusCallback") else {
+            return Ok(None);
+        };
+        if is_callable(url) {
+            return Ok(Some(url.to_owned()));
+        }
+        Err(Refusal::bad_request(21609, format!("The 'StatusCallback' URL {url} is not a valid URL.")))
+    }
+
+    /// Whether a list's filter, if it is there, lets this value through.
+    pub(super) fn filters(&self, name: &str, value: Option<&str>) -> bool {
+        self.query(name).is_none_or(|wanted| Some(wanted) == value)
     }
 
     /// Whom it is about, if it says so.
@@ -87,7 +112,12 @@ impl ApiRequest {
             Route::ListMessages => messages::list(shared, self),
             Route::FetchMessage(sid) => messages::fetch(shared, self, sid),
             Route::UpdateMessage(sid) => messages::update(shared, self, sid),
-            Route::DeleteMessage(sid) => messages::delete(shared, self, sid).map(|()| Value::Null),
+            Route::DeleteMessage(sid) => life::delete::<Message>(shared, self, sid).map(|()| Value::Null),
+            Route::CreateCall => calls::create(shared, self).await,
+            Route::ListCalls => calls::list(shared, self),
+            Route::FetchCall(sid) => calls::fetch(shared, self, sid),
+            Route::UpdateCall(sid) => calls::update(shared, self, sid),
+            Route::DeleteCall(sid) => life::delete::<Call>(shared, self, sid).map(|()| Value::Null),
         };
         match (result, self.route.success()) {
             (Ok(_), StatusCode::NO_CONTENT) => empty(StatusCode::NO_CONTENT),
@@ -95,6 +125,13 @@ impl ApiRequest {
             (Err(refusal), _) => refusal.answer(),
         }
     }
+}
+
+/// Whether Twilio would call this URL.
+pub(super) fn is_callable(url: &str) -> bool {
+    let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let host = parsed.as_ref().and_then(Url::host_str).unwrap_or_default();
+    !host.is_empty() && !host.contains('_')
 }
 
 fn decode(pairs: &[u8]) -> Vec<(String, String)> {

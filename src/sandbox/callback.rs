@@ -1,20 +1,18 @@
-//! The signed request that reports a status: where it may go, how it is made, and how often it is tried.
+//! The signed requests that report a status or ask for a script: how they are made, and how often they are tried.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
-use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use time::macros::format_description;
+use hyper::header::CONTENT_TYPE;
+use reqwest::{Method, Response};
 
 use super::{
-    api::API_VERSION,
     destination::{Retries, Target},
     faults::{Fault, Moment},
-    life::Status,
-    messages::Message,
-    now, random_hex,
+    life::Living,
+    random_hex,
     state::Shared,
 };
 use crate::twilio::signature::{self, SIGNATURE_HEADER};
@@ -28,7 +26,7 @@ const TOTAL_TIME_OUT: Duration = Duration::from_secs(15);
 pub(super) enum Outcome {
     /// Answered, with this HTTP status.
     Answered(u16),
-    /// The message has no `StatusCallback`.
+    /// There is no `StatusCallback`, or it is not told of this status.
     NotWanted,
     /// It would have left the machine, or could not be signed.
     Refused(String),
@@ -54,13 +52,14 @@ pub(super) fn client() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-/// Reports the status of `message` as it is in this copy.
-pub(super) async fn deliver(shared: &Shared, message: &Message) -> Outcome {
-    let Some(callback) = &message.status_callback else {
+/// Reports the status as it is in this copy.
+pub(super) async fn deliver<L: Living>(shared: &Shared, living: &L) -> Outcome {
+    let vitals = living.vitals();
+    let Some(callback) = vitals.status_callback.as_ref().filter(|_| !vitals.reported) else {
         return Outcome::NotWanted;
     };
     let mut times = 1;
-    match shared.take_fault(Moment::Callback, Some(&message.to)) {
+    match shared.take_fault(Moment::Callback, Some(&vitals.to)) {
         Some(Fault::CallbackLost) => return Outcome::Lost,
         Some(Fault::CallbackRepeated { n }) => times = n,
         Some(Fault::CallbackDelayed { ms }) if !shared.pause(Duration::from_millis(ms)).await => {
@@ -68,64 +67,60 @@ pub(super) async fn deliver(shared: &Shared, message: &Message) -> Outcome {
         }
         _ => {}
     }
-    let report = match Report::of(shared, message, callback).await {
-        Ok(report) => report,
+    let (sid, status) = (&vitals.sid, vitals.status);
+    let webhook = match Webhook::of(shared, callback, living.report(), L::SIGNS_HTTPS_PORT).await {
+        Ok(webhook) => webhook,
         Err(reason) => {
-            tracing::warn!(
-                event = "sandbox.callback.refused",
-                sid = message.sid,
-                reason,
-                "no callback for {}: {reason}",
-                message.sid
-            );
+            tracing::warn!(event = "sandbox.callback.refused", sid, reason, "no callback for {sid}: {reason}");
             return Outcome::Refused(reason);
         }
     };
     let mut outcome = Outcome::Stopped;
     for _ in 0..times {
-        outcome = report.send(shared).await;
+        outcome = webhook.report(shared).await;
     }
-    tracing::info!(
-        event = "sandbox.callback",
-        sid = message.sid,
-        status = message.status.name(),
-        ?outcome,
-        "reported {}",
-        message.status.name()
-    );
+    tracing::info!(event = "sandbox.callback", sid, %status, ?outcome, "reported {status}");
     outcome
 }
 
-/// One report, ready to be sent any number of times.
-struct Report {
+/// One signed request, ready to be sent any number of times.
+pub(super) struct Webhook {
     target: Target,
     retries: Retries,
     signature: String,
-    /// The same for all tries of one report, so that the receiver can tell them from two reports.
+    /// The same for all tries of one request, so that the receiver can tell them from two requests.
     token: String,
     form: String,
 }
 
-impl Report {
-    async fn of(shared: &Shared, message: &Message, callback: &str) -> Result<Self, String> {
-        let target = Target::parse(callback, shared.callbacks_to.as_ref())?;
+impl Webhook {
+    /// The request to `url`, or why it cannot be made.
+    pub(super) async fn of(
+        shared: &Shared,
+        url: &str,
+        params: Vec<(&'static str, String)>,
+        signs_https_port: bool,
+    ) -> Result<Self, String> {
+        let target = Target::parse(url, shared.callbacks_to.as_ref())?;
         let credentials = shared.credentials.current().await.ok_or("there are no credentials to sign with")?;
-        let params = params(message);
+        let params: Vec<_> = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let signed = if signs_https_port { url.to_owned() } else { without_https_port(url) };
         Ok(Self {
             target,
-            retries: Retries::parse(callback),
-            signature: signature::sign(callback, &params, &credentials.auth_token).ok_or("the auth token is empty")?,
+            retries: Retries::parse(url),
+            signature: signature::sign(&signed, &params, &credentials.auth_token).ok_or("the auth token is empty")?,
             token: random_hex(),
             form: url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&params).finish(),
         })
     }
 
-    async fn send(&self, shared: &Shared) -> Outcome {
+    /// Sends it until it is answered as its URL wants it.
+    async fn report(&self, shared: &Shared) -> Outcome {
         let mut tries_left = self.retries.count;
         loop {
             let result = tokio::select! {
                 () = shared.stop.cancelled() => return Outcome::Stopped,
-                result = self.send_once(&shared.client) => result,
+                result = self.post(&shared.client) => result.map(|answer| answer.status().as_u16()),
             };
             if tries_left == 0 || !self.retries.covers(&result) {
                 return result.map_or_else(|error| Outcome::Failed(error.without_url().to_string()), Outcome::Answered);
@@ -137,42 +132,45 @@ impl Report {
         }
     }
 
-    async fn send_once(&self, client: &reqwest::Client) -> reqwest::Result<u16> {
-        let mut request = client
-            .post(self.target.url.clone())
+    pub(super) async fn post(&self, client: &reqwest::Client) -> reqwest::Result<Response> {
+        let request = self
+            .target
+            .request(client, Method::POST)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8")
-            .header(USER_AGENT, "TwilioProxy/1.1")
             .header(SIGNATURE_HEADER, &self.signature)
-            .header("I-Twilio-Idempotency-Token", &self.token)
-            .body(self.form.clone());
-        if let Some(host) = &self.target.host {
-            request = request.header(HOST, host);
-        }
-        Ok(request.send().await?.status().as_u16())
+            .header("I-Twilio-Idempotency-Token", &self.token);
+        request.body(self.form.clone()).send().await
     }
 }
 
-fn params(message: &Message) -> Vec<(String, String)> {
-    let status = message.status;
-    let mut params = vec![
-        ("MessageSid", message.sid.clone()),
-        ("SmsSid", message.sid.clone()),
-        ("AccountSid", message.account_sid.clone()),
-        ("From", message.from.clone()),
-        ("To", message.to.clone()),
-        ("MessageStatus", status.name().to_owned()),
-        ("SmsStatus", status.name().to_owned()),
-        ("ApiVersion", API_VERSION.to_owned()),
-    ];
-    if let Some(service) = &message.messaging_service_sid {
-        params.push(("MessagingServiceSid", service.clone()));
+/// The URL as Twilio signs it for calls: https without its port, the rest to the letter.
+fn without_https_port(url: &str) -> String {
+    let Some(rest) = url.strip_prefix("https://") else {
+        return url.to_owned();
+    };
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    format!("https://{host}{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_https_port;
+
+    #[test]
+    fn calls_are_signed_without_the_port_of_https() {
+        for (url, signed) in [
+            ("https://example.com:8443/cb?a=b:1#rc=1", "https://example.com/cb?a=b:1#rc=1"),
+            ("https://example.com/cb:1", "https://example.com/cb:1"),
+            ("https://user:secret@example.com", "https://user:secret@example.com"),
+            ("https://[::1]/cb", "https://[::1]/cb"),
+            ("https://[::1]:8443/cb", "https://[::1]/cb"),
+            ("http://example.com:8080/cb", "http://example.com:8080/cb"),
+        ] {
+            assert_eq!(without_https_port(url), signed);
+        }
     }
-    if let Some(code) = message.error_code.filter(|_| matches!(status, Status::Failed | Status::Undelivered)) {
-        params.push(("ErrorCode", code.to_string()));
-    }
-    if matches!(status, Status::Delivered | Status::Undelivered) {
-        let done = now().format(format_description!("[year repr:last_two][month][day][hour][minute]"));
-        params.push(("RawDlrDoneDate", done.expect("every time has these parts")));
-    }
-    params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

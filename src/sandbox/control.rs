@@ -14,8 +14,9 @@ use time::format_description::well_known::Rfc3339;
 use super::{
     answer::{Answer, empty, json_answer},
     callback::Outcome,
+    calls::Call,
     faults::Armed,
-    life::{self, Change, Status},
+    life::{self, Change, Living, Vitals},
     messages::Message,
     server::Received,
     state::Shared,
@@ -44,7 +45,8 @@ async fn carry_out(shared: &Shared, received: &Received) -> Result<Value, Proble
             Ok(Value::Null)
         }
         ("GET", ["ledger"]) => Ok(ledger(shared)),
-        ("POST", ["messages", sid, "status"]) => drive(shared, sid, &received.body).await,
+        ("POST", ["messages", sid, "status"]) => drive::<Message>(shared, sid, &received.body).await,
+        ("POST", ["calls", sid, "status"]) => drive::<Call>(shared, sid, &received.body).await,
         ("POST", ["reset"]) => {
             let reset = shared.reset();
             reset.map_err(|error| {
@@ -103,38 +105,52 @@ fn arm(shared: &Shared, body: &[u8]) -> Result<Value, Problem> {
 
 /// What was really accepted, whatever the callers were told.
 fn ledger(shared: &Shared) -> Value {
-    let line = |message: &Message| {
+    let messages = lines(shared, |message: &Message| json!({ "body": message.body }));
+    let calls = lines(shared, |call: &Call| {
         json!({
-            "sid": message.sid,
-            "to": message.to,
-            "from": message.from,
-            "body": message.body,
-            "accepted_at": message.accepted_at.format(&Rfc3339).expect("a time of this century has an RFC 3339 form"),
+            "twiml": call.script.twiml,
+            "status": call.shown_status(),
+            "error_code": call.vitals().error_code,
+            "audio": call.audio,
         })
-    };
-    let messages = shared.accepted().iter().map(line).collect::<Vec<_>>();
-    json!({ "messages": messages, "calls": [], "syntheses": [] })
+    });
+    json!({ "messages": messages, "calls": calls, "syntheses": [] })
 }
 
-/// A status to put a message into by hand.
+/// A line for each of one kind: what all have, and what `own` says of it.
+fn lines<L: Living>(shared: &Shared, own: impl Fn(&L) -> Value) -> Vec<Value> {
+    let line = |living: &L| {
+        let Vitals { sid, to, from, accepted_at, .. } = living.vitals();
+        let mut line = own(living);
+        line["sid"] = json!(sid);
+        line["to"] = json!(to);
+        line["from"] = json!(from);
+        line["accepted_at"] = json!(accepted_at.format(&Rfc3339).expect("a time of this century has an RFC 3339 form"));
+        line
+    };
+    shared.accepted().iter().map(line).collect()
+}
+
+/// A status to put something into by hand.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Drive {
-    status: Status,
+struct Drive<S> {
+    status: S,
     #[serde(default)]
     error_code: Option<u32>,
 }
 
-/// Puts a message into any status, reports it, and leaves its further life to the hand.
-async fn drive(shared: &Shared, sid: &str, body: &[u8]) -> Result<Value, Problem> {
-    let Drive { status, error_code } = parse(body)?;
-    let message = shared.change(sid, |message| {
-        life::enter(message, status, error_code);
-        message.driven = true;
+/// Puts a message or a call into any status, reports it, does what is to be done in it, and leaves the further life to
+/// the hand.
+async fn drive<L: Living>(shared: &Shared, sid: &str, body: &[u8]) -> Result<Value, Problem> {
+    let Drive { status, error_code } = parse::<Drive<L::Status>>(body)?;
+    let driven = shared.change(sid, |living: &mut L| {
+        life::enter(living, status, error_code);
+        living.vitals_mut().driven = true;
         Change::Made
     });
-    let message = message.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no message {sid}")))?;
-    let callback = match life::report(shared, &message).await {
+    let driven = driven.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("there is no {} {sid}", L::KIND)))?;
+    let callback = match life::report(shared, &driven).await {
         Outcome::Answered(status) => format!("answered {status}"),
         Outcome::NotWanted => "not wanted".to_owned(),
         Outcome::Refused(reason) => format!("refused: {reason}"),
@@ -142,5 +158,6 @@ async fn drive(shared: &Shared, sid: &str, body: &[u8]) -> Result<Value, Problem
         Outcome::Lost => "lost".to_owned(),
         Outcome::Stopped => "stopped".to_owned(),
     };
+    driven.occupy(shared).await;
     Ok(json!({ "sid": sid, "status": status, "callback": callback }))
 }

@@ -1,10 +1,12 @@
-//! What a `StatusCallback` URL says: where to, and how often to try.
+//! Where the sandbox's own requests go, what their URLs say of trying again, and what comes back.
 
 use std::net::SocketAddr;
 
+use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use url::{Host, Position, Url};
 
-/// Where a callback is sent: to loopback, with another `Host` if it stands for the public origin.
+/// Where a request is sent: to loopback, with another `Host` if it stands for the public origin.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) url: Url,
@@ -35,6 +37,27 @@ impl Target {
         };
         is_loopback.then_some(Self { url, host: None }).ok_or_else(|| format!("{host} is not on this machine"))
     }
+
+    /// A request to it with what is on all of Twilio's.
+    pub(super) fn request(&self, client: &Client, method: Method) -> RequestBuilder {
+        let request = client.request(method, self.url.clone()).header(USER_AGENT, "TwilioProxy/1.1");
+        match &self.host {
+            Some(host) => request.header(HOST, host),
+            None => request,
+        }
+    }
+}
+
+/// Reads an answer to its end: its content type without parameters, its first `keep` bytes, and how many there were.
+pub(super) async fn read(mut answer: Response, keep: usize) -> reqwest::Result<(String, Vec<u8>, usize)> {
+    let given = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (mut kept, mut bytes) = (Vec::new(), 0);
+    while let Some(chunk) = answer.chunk().await? {
+        bytes += chunk.len();
+        kept.extend(chunk.iter().take(keep - kept.len()));
+    }
+    Ok((content_type, kept, bytes))
 }
 
 /// When to try again: the `#rc=..&rp=..` overrides of the callback URL.

@@ -1,7 +1,7 @@
 //! Faults on demand: `POST /sandbox/faults` with a list such as
 //! `[{"fault": "accept_then_drop"}, {"fault": {"slow": {"ms": 2000}}, "times": 3, "to": "+14155550100"}]`.
 //!
-//! Each is used up `times` times (default 1), in the order given, by requests that match it.
+//! Each is used up `times` times (default 1), in the order given, by requests that match it, for messages or for calls.
 
 use serde::{Deserialize, Serialize};
 
@@ -51,11 +51,11 @@ pub enum Fault {
     CallbackRepeated { n: u32 },
     /// One callback is sent `ms` late.
     CallbackDelayed { ms: u64 },
-    /// The callbacks of one message are sent in pairs, the later one first.
+    /// The callbacks of one message or call are sent in pairs, the later one first.
     CallbacksReordered,
-    /// The first callback of one message arrives before the answer to its creation.
+    /// The first callback of one message or call arrives before the answer to its creation.
     CallbackBeforeAnswer,
-    /// One message is not listed until `ms` after it was accepted; fetching it by SID works.
+    /// One message or call is not listed until `ms` after it was accepted; fetching it by SID works.
     ListLag { ms: u64 },
 }
 
@@ -63,11 +63,11 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moment {
     Request(On),
-    /// A message is accepted and will be listed.
+    /// A message or call is accepted and will be listed.
     Listing,
-    /// A message is accepted and the answer is not yet written.
+    /// A message or call is accepted and the answer is not yet written.
     Acceptance,
-    /// A message begins to move.
+    /// A message or call begins to move.
     Life,
     Callback,
 }

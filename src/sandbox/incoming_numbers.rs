@@ -53,11 +53,8 @@ impl OwnNumber {
         }
     }
 
-    /// The same number has the same SID in every sandbox.
     fn sid(&self) -> String {
-        let digest = Sha256::digest(&self.phone_number);
-        let half = digest.first_chunk::<16>().expect("SHA-256 has 32 bytes");
-        format!("PN{:032x}", u128::from_be_bytes(*half))
+        sid_of(&self.phone_number)
     }
 
     fn name(&self) -> String {
@@ -87,6 +84,13 @@ impl OwnNumber {
         }
         Value::Object(fields)
     }
+}
+
+/// The SID of a number: the same in every sandbox.
+pub(super) fn sid_of(phone_number: &str) -> String {
+    let digest = Sha256::digest(phone_number);
+    let half = digest.first_chunk::<16>().expect("SHA-256 has 32 bytes");
+    format!("PN{:032x}", u128::from_be_bytes(*half))
 }
 
 fn find(shared: &Shared, register: &Register, request: &ApiRequest, sid: &str) -> Result<OwnNumber, Refusal> {

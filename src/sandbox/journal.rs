@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{accounts::Account, incoming_numbers::OwnNumber, messages::Message};
+use super::{accounts::Account, calls::Call, incoming_numbers::OwnNumber, messages::Message};
 
 /// Owner only: callback URLs carry the reference that makes a callback believed.
 const MODE: u32 = 0o600;
@@ -21,6 +21,7 @@ const MODE: u32 = 0o600;
 pub(super) enum Line {
     Account { account: Account },
     Number { number: OwnNumber },
+    Call { call: Box<Call> },
     Message(Box<Message>),
 }
 
@@ -33,6 +34,12 @@ impl From<Account> for Line {
 impl From<OwnNumber> for Line {
     fn from(number: OwnNumber) -> Self {
         Self::Number { number }
+    }
+}
+
+impl From<Call> for Line {
+    fn from(call: Call) -> Self {
+        Self::Call { call: Box::new(call) }
     }
 }
 

@@ -1,50 +1,103 @@
-//! The life of a message after its acceptance, one status after another, each reported.
+//! The life of what was accepted, one status after another, each reported. A message and a call differ in their
+//! statuses, not in how they live.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, future::Future, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use time::OffsetDateTime;
 
-use super::{callback, messages::Message, now, numbers::Fate, state::Shared};
+use super::{
+    answer::Refusal,
+    api::ApiRequest,
+    callback::{self, Outcome},
+    faults::{Fault, Moment},
+    journal::Line,
+    now,
+    shelf::Shelf,
+    state::{Shared, State},
+};
 
-/// A message's status in Twilio's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Status {
-    Accepted,
-    Scheduled,
-    Queued,
-    Sending,
-    Sent,
-    Delivered,
-    Undelivered,
-    Failed,
-    Canceled,
-    Read,
+/// What the sandbox remembers of everything that it accepted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Vitals<S> {
+    pub(super) sid: String,
+    pub(super) account_sid: String,
+    pub(super) to: String,
+    pub(super) from: String,
+    pub(super) status_callback: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) accepted_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) updated_at: OffsetDateTime,
+    pub(super) status: S,
+    pub(super) error_code: Option<u32>,
+    /// Its life is driven by hand from now on.
+    pub(super) driven: bool,
+    /// The present status needs no report any more. There is none of the first.
+    pub(super) reported: bool,
+    /// It is gone for those who ask, though it was accepted.
+    #[serde(default)]
+    pub(super) deleted: bool,
 }
 
-impl Status {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Scheduled => "scheduled",
-            Self::Queued => "queued",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Undelivered => "undelivered",
-            Self::Failed => "failed",
-            Self::Canceled => "canceled",
-            Self::Read => "read",
+impl<S> Vitals<S> {
+    /// Of something that is accepted now.
+    pub(super) fn new(sid: String, request: &ApiRequest, to: &str, from: &str, status: S) -> Self {
+        let at = now();
+        Self {
+            sid,
+            account_sid: request.credentials.account_sid.clone(),
+            to: to.to_owned(),
+            from: from.to_owned(),
+            status_callback: None,
+            accepted_at: at,
+            updated_at: at,
+            status,
+            error_code: None,
+            driven: false,
+            reported: true,
+            deleted: false,
         }
     }
-
-    /// Whether the message has left Twilio.
-    pub(super) fn is_out(self) -> bool {
-        matches!(self, Self::Sent | Self::Delivered | Self::Undelivered | Self::Read)
-    }
 }
 
-/// Whether a message was changed.
+/// What lives on after its acceptance: a message or a call.
+pub(super) trait Living: Clone + Into<Line> + Send + Sync + 'static {
+    type Status: Copy + PartialEq + Display + Serialize + DeserializeOwned + Send + Sync;
+
+    /// Its name in logs and in what the control endpoints say.
+    const KIND: &'static str;
+
+    /// Whether a port stays in the signed URL where that is https.
+    const SIGNS_HTTPS_PORT: bool;
+
+    fn vitals(&self) -> &Vitals<Self::Status>;
+    fn vitals_mut(&mut self) -> &mut Vitals<Self::Status>;
+    fn shelf(state: &State) -> &Shelf<Self>;
+    fn shelf_mut(state: &mut State) -> &mut Shelf<Self>;
+
+    /// The status after the present one, and the error that it brings; `None` where it rests.
+    fn next(&self) -> Option<(Self::Status, Option<u32>)>;
+
+    /// What a status that was just entered at this time brings, beside the vitals.
+    fn settle_in(&mut self, at: OffsetDateTime);
+
+    /// Whether the present status is one that its callback is told of.
+    fn is_reportable(&self) -> bool;
+
+    /// The parameters of the report of the present status.
+    fn report(&self) -> Vec<(&'static str, String)>;
+
+    /// How long the present status lasts at least.
+    fn until_due(&self) -> Duration;
+
+    /// Whether there is still something to do in the present status, which `occupy` then does.
+    fn is_occupied(&self) -> bool;
+
+    fn occupy(&self, shared: &Shared) -> impl Future<Output = ()> + Send;
+}
+
+/// Whether something was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Made,
@@ -53,111 +106,160 @@ pub(super) enum Change {
 
 /// The order in which the steps of one life are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+enum Order {
     AsItHappens,
     PairsReversed,
 }
 
-/// The status after the present one, and the error that it brings; `None` where the message rests.
-fn next(message: &Message) -> Option<(Status, Option<u32>)> {
-    if message.driven {
-        return None;
-    }
-    match (message.status, Fate::of(&message.to)) {
-        (Status::Accepted | Status::Scheduled, _) => Some((Status::Queued, None)),
-        (Status::Queued | Status::Sending, Fate::Failed(code)) => Some((Status::Failed, Some(code))),
-        (Status::Queued | Status::Sending, _) => Some((Status::Sent, None)),
-        (Status::Sent, Fate::Delivered) => Some((Status::Delivered, None)),
-        (Status::Sent, Fate::Undelivered(code)) => Some((Status::Undelivered, Some(code))),
-        _ => None,
-    }
+fn next<L: Living>(living: &L) -> Option<(L::Status, Option<u32>)> {
+    living.next().filter(|_| !living.vitals().driven)
 }
 
-pub(super) fn is_unfinished(message: &Message) -> bool {
-    !message.reported || next(message).is_some()
+pub(super) fn is_unfinished<L: Living>(living: &L) -> bool {
+    !living.vitals().reported || next(living).is_some()
 }
 
-/// Puts a message into a status: times, the error, and the duty to report it.
-pub(super) fn enter(message: &mut Message, status: Status, error_code: Option<u32>) {
+/// Puts it into a status: times, the error, and the duty to report it.
+pub(super) fn enter<L: Living>(living: &mut L, status: L::Status, error_code: Option<u32>) {
     let at = now();
-    message.status = status;
-    message.error_code = error_code;
-    message.updated_at = at;
-    message.reported = message.status_callback.is_none();
-    if status.is_out() {
-        message.sent_at.get_or_insert(at);
-    }
+    let vitals = living.vitals_mut();
+    vitals.status = status;
+    vitals.error_code = error_code;
+    vitals.updated_at = at;
+    living.settle_in(at);
+    living.vitals_mut().reported = living.vitals().status_callback.is_none() || !living.is_reportable();
 }
 
-/// Takes a message one status further. A message changed meanwhile (canceled, driven by hand) stays as it is.
-fn advance(shared: &Shared, seen: &Message) -> Option<Message> {
-    shared.change(&seen.sid, |message| match next(message) {
-        Some((status, error_code)) if message.status == seen.status => {
-            enter(message, status, error_code);
+/// Takes in what a request created, and lets it live.
+pub(super) async fn begin<L: Living>(shared: &Arc<Shared>, newborn: L) -> Result<L, Refusal> {
+    shared.accept(newborn.clone())?;
+    let Vitals { sid, to, .. } = newborn.vitals();
+    tracing::info!(event = "sandbox.accepted", kind = L::KIND, sid, "the sandbox accepted the {} {sid}", L::KIND);
+    let fault = shared.take_fault(Moment::Acceptance, Some(to));
+    let (shared, living) = (Arc::clone(shared), newborn.clone());
+    let tasks = shared.tasks.clone();
+    // A task of its own: a caller that hangs up now must not end the life.
+    let begun = tasks.spawn(async move {
+        if fault.is_some()
+            && let Some(living) = advance(&shared, &living)
+        {
+            report(&shared, &living).await;
+        }
+        let order = match shared.take_fault(Moment::Life, Some(&living.vitals().to)) {
+            Some(Fault::CallbacksReordered) => Order::PairsReversed,
+            _ => Order::AsItHappens,
+        };
+        let sid = living.vitals().sid.clone();
+        shared.tasks.spawn(follow::<L>(Arc::clone(&shared), sid, order));
+    });
+    // It panicked if this is an error; it is accepted all the same.
+    let _ = begun.await;
+    Ok(newborn)
+}
+
+/// Takes it one status further. What was changed meanwhile (canceled, driven by hand) stays as it is.
+fn advance<L: Living>(shared: &Shared, seen: &L) -> Option<L> {
+    shared.change(&seen.vitals().sid, |living: &mut L| match next(living) {
+        Some((status, error_code)) if living.vitals().status == seen.vitals().status && !living.is_occupied() => {
+            enter(living, status, error_code);
             Change::Made
         }
         _ => Change::Nothing,
     })
 }
 
-/// Reports the status of `message` and remembers that it was reported, unless the sandbox stopped in between.
-pub(super) async fn report(shared: &Shared, message: &Message) -> callback::Outcome {
-    let outcome = callback::deliver(shared, message).await;
-    if outcome != callback::Outcome::Stopped {
-        shared.change(&message.sid, |current| {
-            if current.reported || current.status != message.status {
+/// Reports the status as it is in this copy and remembers that, unless the sandbox stopped in between.
+pub(super) async fn report<L: Living>(shared: &Shared, living: &L) -> Outcome {
+    let outcome = callback::deliver(shared, living).await;
+    if outcome != Outcome::Stopped {
+        shared.change(&living.vitals().sid, |current: &mut L| {
+            let vitals = current.vitals_mut();
+            if vitals.reported || vitals.status != living.vitals().status {
                 return Change::Nothing;
             }
-            current.reported = true;
+            vitals.reported = true;
             Change::Made
         });
     }
     outcome
 }
 
-/// One step now, whatever the pace: for a callback that outruns the answer.
-pub(super) async fn step(shared: &Shared, message: &Message) {
-    if let Some(message) = advance(shared, message) {
-        report(shared, &message).await;
-    }
-}
-
-/// Follows a message until it rests.
-pub(super) async fn follow(shared: Arc<Shared>, sid: String, order: Order) {
+/// Follows it until it rests.
+async fn follow<L: Living>(shared: Arc<Shared>, sid: String, order: Order) {
     let Some(pace) = shared.pace.step() else {
         return;
     };
     let mut held = None;
-    while let Some(message) = shared.find(&sid).filter(|message| next(message).is_some()) {
-        if !shared.pause(pace.max(until_due(&message))).await {
+    while let Some(living) = shared.find::<L>(&sid).filter(|living| next(living).is_some()) {
+        living.occupy(&shared).await;
+        if !shared.pause(pace.max(living.until_due())).await {
             return;
         }
-        let Some(message) = advance(&shared, &message) else {
+        let Some(living) = advance(&shared, &living) else {
             continue;
         };
-        if order == Order::PairsReversed && held.is_none() && next(&message).is_some() {
-            held = Some(message);
+        if order == Order::PairsReversed && held.is_none() && next(&living).is_some() {
+            held = Some(living);
             continue;
         }
-        for message in std::iter::once(message).chain(held.take()) {
-            report(&shared, &message).await;
+        for living in std::iter::once(living).chain(held.take()) {
+            report(&shared, &living).await;
         }
     }
 }
 
 /// Goes on after a restart. A status whose report is not known to be through is reported (again) first.
-pub(super) async fn resume(shared: Arc<Shared>, sid: String) {
-    if let Some(message) = shared.find(&sid).filter(|message| !message.reported) {
+async fn resume<L: Living>(shared: Arc<Shared>, sid: String) {
+    if let Some(living) = shared.find::<L>(&sid).filter(|living| !living.vitals().reported) {
         if !shared.pause(shared.pace.step().unwrap_or_default()).await {
             return;
         }
-        report(&shared, &message).await;
+        report(&shared, &living).await;
     }
-    follow(shared, sid, Order::AsItHappens).await;
+    follow::<L>(shared, sid, Order::AsItHappens).await;
 }
 
-/// How long a scheduled message still has to wait.
-fn until_due(message: &Message) -> Duration {
-    let wait = message.send_at.filter(|_| message.status == Status::Scheduled).map(|at| at - now());
-    wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or_default()
+/// Goes on with everything of one kind that a restart interrupted.
+pub(super) fn resume_all<L: Living>(shared: &Arc<Shared>) {
+    for living in shared.accepted::<L>().iter().filter(|living| is_unfinished(*living)) {
+        shared.tasks.spawn(resume::<L>(Arc::clone(shared), living.vitals().sid.clone()));
+    }
+}
+
+/// Changes the status on demand, and reports it in a task of its own; `None` if `may_enter` finds nothing to enter.
+pub(super) fn intervene<L: Living>(
+    shared: &Arc<Shared>,
+    sid: &str,
+    may_enter: impl FnOnce(&L) -> Option<L::Status>,
+) -> Option<()> {
+    let changed = shared.change(sid, |living: &mut L| match may_enter(living) {
+        None => Change::Nothing,
+        Some(status) => {
+            enter(living, status, None);
+            Change::Made
+        }
+    })?;
+    let reporter = Arc::clone(shared);
+    shared.tasks.spawn(async move { report(&reporter, &changed).await });
+    Some(())
+}
+
+/// The account's own; what was deleted is as if it had never been.
+pub(super) fn find<L: Living>(shared: &Shared, request: &ApiRequest, sid: &str) -> Result<L, Refusal> {
+    shared
+        .find::<L>(sid)
+        .filter(|living| {
+            let vitals = living.vitals();
+            !vitals.deleted && vitals.account_sid == request.credentials.account_sid
+        })
+        .ok_or_else(|| Refusal::not_found(&request.path))
+}
+
+pub(super) fn delete<L: Living>(shared: &Shared, request: &ApiRequest, sid: &str) -> Result<(), Refusal> {
+    find::<L>(shared, request, sid)?;
+    shared.change(sid, |living: &mut L| {
+        living.vitals_mut().deleted = true;
+        Change::Made
+    });
+    Ok(())
 }

@@ -7,15 +7,34 @@
 //! | resource | create | fetch | list | update | delete |
 //! |---|---|---|---|---|---|
 //! | Messages | yes | yes | by `To`, `From`, `DateSent` | redact, cancel | yes |
+//! | Calls | with `Twiml` or `Url` | yes | by `To`, `From`, `Status`, `StartTime`, `EndTime` | hang up, other script | yes |
 //! | `IncomingPhoneNumbers` | by `PhoneNumber` or `AreaCode` | yes | by `PhoneNumber`, `FriendlyName`, `Origin` | yes | those created |
 //! | Accounts | | yes | by `FriendlyName`, `Status` | `FriendlyName`, `Status` | |
 //!
-//! There is one account. While it is not `active`, it can neither send nor buy a number (20005, HTTP 403). What is set
-//! on a number is kept and answered, not called: the sandbox receives nothing.
+//! There is one account. While it is not `active`, it can neither send, nor call, nor buy a number (20005, HTTP 403).
+//! What is set on a number is kept and answered, not called: the sandbox receives nothing.
 //!
-//! A message goes `queued`, `sent`, `delivered`, each step reported to its `StatusCallback` in a signed request. **No
-//! byte leaves the machine**: a callback to anything but loopback (or the origin named in [`Options::callbacks_to`]) is
-//! refused and logged.
+//! A message goes `queued`, `sent`, `delivered`, each step reported to its `StatusCallback` in a signed request. A call
+//! goes `queued`, `initiated`, `ringing`, `in-progress`, `completed`; reported is what `StatusCallbackEvent` asks for, by
+//! POST only. **No byte leaves the machine**: a request to anything but loopback (or the origin named in
+//! [`Options::callbacks_to`]) is not made and logged.
+//!
+//! # Calls
+//!
+//! When a call is answered, its script is followed: the audio of each `<Play>` is fetched and looked at, up to a
+//! `<Hangup>`; all other verbs take no time. An answered call ends as `completed`, with Twilio, too, and too if its script
+//! could not be followed; the code is then in the ledger and in the last callback's `ErrorCode`:
+//!
+//! | code | because |
+//! |---|---|
+//! | 11200 | audio or script cannot be reached, or the answer is not 2xx |
+//! | 11750 | the fetched script has more than 64 KiB |
+//! | 12100 | the script is malformed |
+//! | 12300 | what was fetched as the script is none |
+//! | 13420 | the audio is of no type that Twilio plays, or does not begin as its type does |
+//!
+//! Audio or a script elsewhere than on this machine is no error: the call completes, and the ledger and the log say that
+//! nothing was fetched.
 //!
 //! # Numbers
 //!
@@ -31,6 +50,13 @@
 //! | others, not owned | 21659 | | `+15005550004` | 21610 |
 //! | | | | `+15005550009` | 21614 |
 //!
+//! | as `From` of a call | code | | as `To` of a call | code |
+//! |---|---|---|---|---|
+//! | `+15005550001` | 21212 | | `+15005550001` | 21217 |
+//! | others, not owned | 21210 | | `+15005550002` | 21214 |
+//! | | | | `+15005550003` | 21215 |
+//! | | | | `+15005550004` | 21216 |
+//!
 //! | to be created | code |
 //! |---|---|
 //! | `PhoneNumber` `+15005550000`, or one that the account has | 21422 |
@@ -38,8 +64,8 @@
 //! | `PhoneNumber` `+15005550006` | none, as often as it is asked for |
 //! | `AreaCode` `533` | 21452 |
 //!
-//! Twilio has no magic numbers for what goes wrong after acceptance. These recipients are the sandbox's own; the last
-//! two digits are those of the error:
+//! Twilio has no magic numbers for what goes wrong after acceptance. These recipients are the sandbox's own; for
+//! messages, the last two digits are those of the error:
 //!
 //! | as `To` | ends |
 //! |---|---|
@@ -49,18 +75,25 @@
 //! | `+15005550106` | `undelivered`, 30006 (landline) |
 //! | `+15005550107` | `failed`, 30007 (filtered) |
 //!
+//! | as `To` of a call | ends |
+//! |---|---|
+//! | `+15005550100` | `completed`, but no callback ever comes |
+//! | `+15005550101` | `busy` |
+//! | `+15005550102` | `no-answer` |
+//! | `+15005550104` | `failed`: the carrier cannot connect it |
+//!
 //! # Control
 //!
-//! `POST|GET|DELETE /sandbox/faults` ([`faults`]), `GET /sandbox/ledger`, `POST /sandbox/messages/{sid}/status`
-//! (`{"status": "delivered"}`, with `error_code` if wanted) and `POST /sandbox/reset`. They need no password: they only answer on
-//! loopback, to a loopback `Host` (a web page that rebinds its name has another one) and to no request with an `Origin`.
+//! `POST|GET|DELETE /sandbox/faults` ([`faults`]), `GET /sandbox/ledger`, `POST /sandbox/messages/{sid}/status` and
+//! `POST /sandbox/calls/{sid}/status` (`{"status": "delivered"}`, with `error_code` if wanted; a call that is put
+//! `in-progress` has its script followed) and `POST /sandbox/reset`. They need no password: they only answer on loopback, to a loopback `Host` (a web page that rebinds its name has another one) and to no request with an `Origin`.
 
 mod accounts;
 mod answer;
 mod api;
 mod callback;
+mod calls;
 mod control;
-mod creation;
 mod credentials;
 mod destination;
 pub mod faults;
@@ -71,10 +104,12 @@ mod messages;
 mod number_settings;
 mod numbers;
 mod paging;
+mod period;
 mod register;
 mod route;
 mod segments;
 mod server;
+mod shelf;
 mod state;
 mod strike;
 
@@ -86,7 +121,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use credentials::{CredentialLookup, CredentialSource, Credentials};
 
+use calls::Call;
 use journal::Journal;
+use messages::Message;
 use state::Shared;
 
 /// What a sandbox is started with.
@@ -108,12 +145,12 @@ pub enum Pace {
     Standard,
     /// As fast as a test can want it, yet after the answer of the request.
     Immediate,
-    /// Nothing happens until `POST /sandbox/messages/{sid}/status` says so.
+    /// Nothing happens until `POST /sandbox/messages/{sid}/status`, or the same of `calls`, says so.
     ByHand,
 }
 
 impl Pace {
-    /// The time that a message spends in one status.
+    /// The time that a message or a call spends in one status.
     fn step(self) -> Option<Duration> {
         match self {
             Self::Standard => Some(Duration::from_millis(400)),
@@ -157,7 +194,7 @@ impl Sandbox {
     }
 }
 
-/// Starts a sandbox on `tasks`; when it returns, requests are accepted and unfinished messages go on.
+/// Starts a sandbox on `tasks`; when it returns, requests are accepted and unfinished messages and calls go on.
 pub async fn start(options: Options, tasks: &TaskTracker, stop: CancellationToken) -> Result<Sandbox, Error> {
     let listen = options.listen;
     if !listen.ip().is_loopback() {
@@ -183,9 +220,8 @@ pub async fn start(options: Options, tasks: &TaskTracker, stop: CancellationToke
         state: state::resumed(journal, lines),
         in_flight: std::sync::atomic::AtomicUsize::new(0),
     });
-    for sid in shared.unfinished() {
-        tasks.spawn(life::resume(Arc::clone(&shared), sid));
-    }
+    life::resume_all::<Message>(&shared);
+    life::resume_all::<Call>(&shared);
     tasks.spawn(server::run(listener, shared));
     tracing::info!(event = "sandbox.started", %address, "the sandbox listens on {address}");
     Ok(Sandbox { address })

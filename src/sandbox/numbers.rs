@@ -55,6 +55,24 @@ pub(super) fn refuse_recipient(to: &str) -> Result<(), Refusal> {
     Err(Refusal::bad_request(code, message))
 }
 
+/// What Twilio says to a caller, before it looks whether the account owns it.
+pub(super) fn refuse_caller(from: &str) -> Result<(), Refusal> {
+    if from == "+15005550001" || !is_e164(from) { Err(invalid_sender(from)) } else { Ok(()) }
+}
+
+/// What Twilio says to somebody who is to be called.
+pub(super) fn refuse_callee(to: &str) -> Result<(), Refusal> {
+    let (code, message) = match to {
+        "+15005550001" => (21217, format!("Phone number does not appear to be valid: {to}")),
+        _ if !is_e164(to) => (21217, format!("Phone number does not appear to be valid: {to}")),
+        "+15005550002" => (21214, format!("'To' phone number cannot be reached: {to}")),
+        "+15005550003" => (21215, format!("Account not authorized to call {to}: international permission is missing")),
+        "+15005550004" => (21216, format!("Account not allowed to call {to}")),
+        _ => return Ok(()),
+    };
+    Err(Refusal::bad_request(code, message))
+}
+
 /// What Twilio says to the purchase of a number, before it looks whether somebody has it.
 pub(super) fn refuse_purchase(number: &str) -> Result<(), Refusal> {
     match number {
@@ -112,6 +130,30 @@ impl Fate {
             "+15005550106" => Self::Undelivered(30006),
             "+15005550107" => Self::Failed(30007),
             _ => Self::Delivered,
+        }
+    }
+}
+
+/// Who picks up when some recipient is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pickup {
+    Somebody,
+    /// Somebody, but no callback tells of it.
+    NeverReported,
+    Busy,
+    Nobody,
+    /// The carrier cannot connect it.
+    Unreachable,
+}
+
+impl Pickup {
+    pub(super) fn of(to: &str) -> Self {
+        match to {
+            "+15005550100" => Self::NeverReported,
+            "+15005550101" => Self::Busy,
+            "+15005550102" => Self::Nobody,
+            "+15005550104" => Self::Unreachable,
+            _ => Self::Somebody,
         }
     }
 }

@@ -4,7 +4,7 @@ use hyper::{Method, StatusCode};
 
 use super::{api::API_VERSION, faults::On};
 
-/// What is asked for. Calls will stand beside messages.
+/// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
     ListAccounts,
@@ -20,6 +20,11 @@ pub(super) enum Route {
     FetchMessage(String),
     UpdateMessage(String),
     DeleteMessage(String),
+    CreateCall,
+    ListCalls,
+    FetchCall(String),
+    UpdateCall(String),
+    DeleteCall(String),
 }
 
 impl Route {
@@ -44,6 +49,11 @@ impl Route {
             ("GET", ["Messages", sid]) => Self::FetchMessage((*sid).to_owned()),
             ("POST", ["Messages", sid]) => Self::UpdateMessage((*sid).to_owned()),
             ("DELETE", ["Messages", sid]) => Self::DeleteMessage((*sid).to_owned()),
+            ("POST", ["Calls"]) => Self::CreateCall,
+            ("GET", ["Calls"]) => Self::ListCalls,
+            ("GET", ["Calls", sid]) => Self::FetchCall((*sid).to_owned()),
+            ("POST", ["Calls", sid]) => Self::UpdateCall((*sid).to_owned()),
+            ("DELETE", ["Calls", sid]) => Self::DeleteCall((*sid).to_owned()),
             _ => return None,
         };
         Some((Some(segments[0].to_owned()), route))
@@ -52,8 +62,8 @@ impl Route {
     /// The status of an answer that is no refusal.
     pub(super) fn success(&self) -> StatusCode {
         match self {
-            Self::CreateMessage | Self::CreateNumber => StatusCode::CREATED,
-            Self::DeleteMessage(_) | Self::DeleteNumber(_) => StatusCode::NO_CONTENT,
+            Self::CreateMessage | Self::CreateCall | Self::CreateNumber => StatusCode::CREATED,
+            Self::DeleteMessage(_) | Self::DeleteCall(_) | Self::DeleteNumber(_) => StatusCode::NO_CONTENT,
             _ => StatusCode::OK,
         }
     }
@@ -61,9 +71,9 @@ impl Route {
     /// The kind of request that faults know it as.
     pub(super) fn on(&self) -> Option<On> {
         match self {
-            Self::CreateMessage => Some(On::Create),
-            Self::FetchMessage(_) => Some(On::Fetch),
-            Self::ListMessages => Some(On::List),
+            Self::CreateMessage | Self::CreateCall => Some(On::Create),
+            Self::FetchMessage(_) | Self::FetchCall(_) => Some(On::Fetch),
+            Self::ListMessages | Self::ListCalls => Some(On::List),
             _ => None,
         }
     }

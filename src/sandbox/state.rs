@@ -1,24 +1,25 @@
 //! What the sandbox knows, behind one lock that is never held across an await.
 
 use std::{
-    collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
 use time::OffsetDateTime;
-use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     CredentialSource, Pace,
     answer::Refusal,
+    api::ApiRequest,
+    calls::Call,
     faults::{self, Armed, Fault, Moment},
     journal::{Journal, Line},
-    life::{self, Change},
-    messages::{Content, Message},
+    life::{Change, Living},
+    messages::Message,
     register::Register,
+    shelf::Shelf,
 };
 
 /// Everything that requests and lives share.
@@ -35,26 +36,20 @@ pub(super) struct Shared {
     pub(super) in_flight: AtomicUsize,
 }
 
-/// The messages in the order of their acceptance, the account with its numbers, and the faults in wait.
+/// What was accepted, the account with its numbers, and the faults in wait.
 pub(super) struct State {
-    entries: Vec<Entry>,
-    positions: HashMap<String, usize>,
+    pub(super) messages: Shelf<Message>,
+    pub(super) calls: Shelf<Call>,
     register: Register,
     faults: Vec<Armed>,
     journal: Option<Journal>,
 }
 
-struct Entry {
-    message: Message,
-    /// Until when it is missing from lists.
-    unlisted_until: Option<Instant>,
-}
-
 /// The state that `lines` lead to.
 pub(super) fn resumed(journal: Option<Journal>, lines: Vec<Line>) -> Mutex<State> {
     let mut state = State {
-        entries: Vec::new(),
-        positions: HashMap::new(),
+        messages: Shelf::default(),
+        calls: Shelf::default(),
         register: Register::default(),
         faults: Vec::new(),
         journal,
@@ -84,13 +79,8 @@ impl State {
         match line {
             Line::Account { account } => self.register.put_account(account),
             Line::Number { number } => self.register.put_number(number),
-            Line::Message(message) => match self.positions.get(&message.sid) {
-                Some(position) => self.entries[*position].message = *message,
-                None => {
-                    self.positions.insert(message.sid.clone(), self.entries.len());
-                    self.entries.push(Entry { message: *message, unlisted_until: None });
-                }
-            },
+            Line::Call { call } => self.calls.put(*call),
+            Line::Message(message) => self.messages.put(*message),
         }
     }
 
@@ -129,66 +119,49 @@ impl Shared {
         Ok(changed)
     }
 
-    /// Takes a new message in.
-    pub(super) fn accept(&self, message: Message) -> Result<(), Refusal> {
+    /// Takes in something new.
+    pub(super) fn accept<L: Living>(&self, living: L) -> Result<(), Refusal> {
         let mut state = self.state();
-        let to = message.to.clone();
-        state.make(message.into())?;
-        if let Some(Fault::ListLag { ms }) = state.take(Moment::Listing, Some(&to))
-            && let Some(entry) = state.entries.last_mut()
-        {
-            entry.unlisted_until = Some(Instant::now() + Duration::from_millis(ms));
+        let to = living.vitals().to.clone();
+        state.make(living.into())?;
+        if let Some(Fault::ListLag { ms }) = state.take(Moment::Listing, Some(&to)) {
+            L::shelf_mut(&mut state).hide_last(Duration::from_millis(ms));
         }
         Ok(())
     }
 
-    /// The message, deleted or not.
-    pub(super) fn find(&self, sid: &str) -> Option<Message> {
-        let state = self.state();
-        state.positions.get(sid).map(|position| state.entries[*position].message.clone())
+    /// The message or call, deleted or not.
+    pub(super) fn find<L: Living>(&self, sid: &str) -> Option<L> {
+        L::shelf(&self.state()).get(sid).cloned()
     }
 
-    /// Changes a message if `change` says so; the changed message, or `None` if there is none or nothing changed.
-    pub(super) fn change(&self, sid: &str, change: impl FnOnce(&mut Message) -> Change) -> Option<Message> {
+    /// Changes it if `change` says so; as it then is, or `None` if there is none or nothing changed.
+    pub(super) fn change<L: Living>(&self, sid: &str, change: impl FnOnce(&mut L) -> Change) -> Option<L> {
         let mut state = self.state();
-        let position = *state.positions.get(sid)?;
-        let mut message = state.entries[position].message.clone();
-        if change(&mut message) == Change::Nothing {
+        let mut living = L::shelf(&state).get(sid)?.clone();
+        if change(&mut living) == Change::Nothing {
             return None;
         }
-        let line = Line::from(message.clone());
+        let line = living.clone().into();
         if let Err(error) = state.record(&line) {
             // The emulated network moves on; after a restart this change is made again.
             tracing::error!(event = "sandbox.journal.failed", %error, "a change of {sid} is not in the journal");
         }
         state.apply(line);
-        Some(message)
+        Some(living)
     }
 
-    /// The messages that `wanted` picks among those listed, newest first.
-    pub(super) fn list(&self, wanted: impl Fn(&Message) -> bool) -> Vec<Message> {
-        let at = Instant::now();
-        self.state()
-            .entries
-            .iter()
-            .rev()
-            .filter(|entry| entry.unlisted_until.is_none_or(|until| until <= at))
-            .map(|entry| &entry.message)
-            .filter(|message| message.content != Content::Deleted && wanted(message))
-            .cloned()
-            .collect()
-    }
-
-    /// Every message ever accepted, oldest first.
-    pub(super) fn accepted(&self) -> Vec<Message> {
-        self.state().entries.iter().map(|entry| entry.message.clone()).collect()
-    }
-
-    /// The messages whose life goes on after a restart.
-    pub(super) fn unfinished(&self) -> Vec<String> {
+    /// What `wanted` picks of the account's own among what is listed, newest first.
+    pub(super) fn list<L: Living>(&self, request: &ApiRequest, wanted: impl Fn(&L) -> bool) -> Vec<L> {
+        let account = &request.credentials.account_sid;
         let state = self.state();
-        let messages = state.entries.iter().map(|entry| &entry.message);
-        messages.filter(|message| life::is_unfinished(message)).map(|message| message.sid.clone()).collect()
+        let own = L::shelf(&state).listed().filter(|living| living.vitals().account_sid == *account);
+        own.filter(|living| wanted(living)).cloned().collect()
+    }
+
+    /// All of one kind that was ever accepted, oldest first.
+    pub(super) fn accepted<L: Living>(&self) -> Vec<L> {
+        L::shelf(&self.state()).all().cloned().collect()
     }
 
     pub(super) fn take_fault(&self, moment: Moment, to: Option<&str>) -> Option<Fault> {
@@ -213,19 +186,10 @@ impl Shared {
         if let Some(journal) = &mut state.journal {
             journal.clear()?;
         }
-        state.entries.clear();
-        state.positions.clear();
+        state.messages = Shelf::default();
+        state.calls = Shelf::default();
         state.register = Register::default();
         state.faults.clear();
         Ok(())
-    }
-
-    /// Starts the life of a message that was just accepted.
-    pub(super) fn begin(self: &Arc<Self>, message: &Message) {
-        let order = match self.take_fault(Moment::Life, Some(&message.to)) {
-            Some(Fault::CallbacksReordered) => life::Order::PairsReversed,
-            _ => life::Order::AsItHappens,
-        };
-        self.tasks.spawn(life::follow(Arc::clone(self), message.sid.clone(), order));
     }
 }

@@ -163,7 +163,12 @@ async fn credentials_are_asked_for_at_each_use() {
 #[tokio::test]
 async fn what_does_not_exist_is_not_found() {
     let emulator = Emulator::start(Pace::ByHand).await;
-    for path in ["/Messages/SM00000000000000000000000000000000.json", "/Calls.json", "/Messages", "/Nothing.json"] {
+    for path in [
+        "/Messages/SM00000000000000000000000000000000.json",
+        "/Calls/CA00000000000000000000000000000000.json",
+        "/Messages",
+        "/Nothing.json",
+    ] {
         assert_eq!(code(emulator.get(path).await).await, (404, 20404), "{path}");
     }
 }

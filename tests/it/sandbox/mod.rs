@@ -2,6 +2,8 @@
 
 mod accounts;
 mod callbacks;
+mod call_life;
+mod calls;
 mod control;
 mod faults;
 mod lists;
@@ -146,6 +148,18 @@ impl Emulator {
         answer.json().await.expect("JSON")
     }
 
+    /// Tries to create a call from the account's own number.
+    async fn try_call(&self, to: &str, more: &[(&str, &str)]) -> reqwest::Result<Response> {
+        self.post("/Calls.json", &[&[("To", to), ("From", OWN)], more].concat()).await
+    }
+
+    /// A call that was accepted.
+    async fn call(&self, to: &str, more: &[(&str, &str)]) -> Value {
+        let answer = self.try_call(to, more).await.expect("an answer");
+        assert_eq!(answer.status(), 201);
+        answer.json().await.expect("JSON")
+    }
+
     async fn message(&self, sid: &str) -> Value {
         self.get_json(&format!("/Messages/{sid}.json")).await
     }
@@ -164,30 +178,40 @@ impl Emulator {
     }
 
     async fn drive(&self, sid: &str, body: Value) -> Value {
-        let answer = self.control(&format!("/sandbox/messages/{sid}/status"), body).await;
+        let kind = if sid.starts_with("CA") { "calls" } else { "messages" };
+        let answer = self.control(&format!("/sandbox/{kind}/{sid}/status"), body).await;
         assert_eq!(answer.status(), 200);
         answer.json().await.expect("JSON")
     }
 
-    /// What was really accepted.
-    async fn ledger(&self) -> Vec<Value> {
+    /// What was really accepted of one kind.
+    async fn ledger_of(&self, kind: &str) -> Vec<Value> {
         let answer = self.client.get(self.url("/sandbox/ledger")).send().await.expect("an answer");
         let ledger: Value = answer.json().await.expect("JSON");
-        ledger["messages"].as_array().expect("a list").clone()
+        ledger[kind].as_array().expect("a list").clone()
+    }
+
+    async fn ledger(&self) -> Vec<Value> {
+        self.ledger_of("messages").await
     }
 
     /// Waits until a message has this status.
     async fn until(&self, sid: &str, status: &str) -> Value {
+        self.until_at(&format!("/Messages/{sid}.json"), status).await
+    }
+
+    /// Waits until what is at this path has this status.
+    async fn until_at(&self, path: &str, status: &str) -> Value {
         let reached = async {
             loop {
-                let message = self.message(sid).await;
-                if message["status"] == status {
-                    return message;
+                let resource = self.get_json(path).await;
+                if resource["status"] == status {
+                    return resource;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{sid} never became {status}"))
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{path} never became {status}"))
     }
 }
 
@@ -208,7 +232,7 @@ impl Arrived {
     }
 
     fn status(&self) -> &str {
-        self.param("MessageStatus").expect("a status")
+        self.param("MessageStatus").or_else(|| self.param("CallStatus")).expect("a status")
     }
 
     /// Whether the signature is right for this origin and what arrived.

@@ -2,15 +2,10 @@
 
 use hyper::StatusCode;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use url::Url;
 
 use super::{
-    answer::Refusal,
-    api::ApiRequest,
-    life::Status,
-    messages::{Content, Message},
-    now, numbers, random_hex,
-    state::Shared,
+    super::{answer::Refusal, api::ApiRequest, life::Vitals, now, numbers, random_hex, state::Shared},
+    Message, Status,
 };
 
 /// Twilio's own limit, in characters.
@@ -21,7 +16,7 @@ const VALIDITY_PERIODS: std::ops::RangeInclusive<u32> = 1..=36000;
 
 /// The message that the form asks for, or Twilio's first objection to it.
 pub(super) fn parse(shared: &Shared, request: &ApiRequest) -> Result<Message, Refusal> {
-    let given = |name: &str| request.form(name).filter(|value| !value.is_empty());
+    let given = |name| request.given(name);
     let to = given("To").ok_or_else(|| Refusal::bad_request(21604, "A 'To' phone number is required."))?;
     let service = given("MessagingServiceSid");
     let from = given("From");
@@ -47,39 +42,27 @@ pub(super) fn parse(shared: &Shared, request: &ApiRequest) -> Result<Message, Re
             return Err(Refusal::bad_request(21659, message));
         }
     }
-    let status_callback = given("StatusCallback").map(valid_callback).transpose()?;
+    let status_callback = request.status_callback()?;
     if let Some(period) = given("ValidityPeriod") {
         valid_period(period)?;
     }
     let send_at = schedule(service, given("ScheduleType"), given("SendAt"))?;
-    let at = now();
+    let sid = format!("{}{}", if media == 0 { "SM" } else { "MM" }, random_hex());
+    let sender = from.or_else(|| request.credentials.numbers().find(|number| *number != to)).unwrap_or_default();
+    let status = match (send_at, service) {
+        (Some(_), _) => Status::Scheduled,
+        (None, Some(_)) => Status::Accepted,
+        (None, None) => Status::Queued,
+    };
     Ok(Message {
-        sid: format!("{}{}", if media == 0 { "SM" } else { "MM" }, random_hex()),
-        account_sid: request.credentials.account_sid.clone(),
-        to: to.to_owned(),
-        from: from
-            .or_else(|| request.credentials.numbers().find(|number| *number != to))
-            .unwrap_or_default()
-            .to_owned(),
+        vitals: Vitals { status_callback, ..Vitals::new(sid, request, to, sender, status) },
         messaging_service_sid: service.map(valid_service).transpose()?,
         sender_is_picked: from.is_none(),
         body: body.to_owned(),
         media,
-        status_callback,
         send_at,
-        accepted_at: at,
-        updated_at: at,
         sent_at: None,
-        status: match (send_at, service) {
-            (Some(_), _) => Status::Scheduled,
-            (None, Some(_)) => Status::Accepted,
-            (None, None) => Status::Queued,
-        },
-        error_code: None,
-        content: Content::Kept,
-        driven: false,
-        // Twilio reports no initial status.
-        reported: true,
+        redacted: false,
     })
 }
 
@@ -89,16 +72,6 @@ fn valid_service(sid: &str) -> Result<String, Refusal> {
         return Ok(sid.to_owned());
     }
     Err(Refusal::new(StatusCode::NOT_FOUND, 21701, "The Messaging Service does not exist"))
-}
-
-/// A URL that Twilio would call. Whether the *sandbox* may call it is decided when the time has come.
-fn valid_callback(url: &str) -> Result<String, Refusal> {
-    let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let host = parsed.as_ref().and_then(Url::host_str).unwrap_or_default();
-    if host.is_empty() || host.contains('_') {
-        return Err(Refusal::bad_request(21609, format!("The 'StatusCallback' URL {url} is not a valid URL.")));
-    }
-    Ok(url.to_owned())
 }
 
 fn valid_period(seconds: &str) -> Result<(), Refusal> {
