@@ -192,7 +192,7 @@ async fn store_and_move(
         report.error_code,
         report.payload,
         &report.dedup()[..],
-        word::state(report.kind, &report.status).as_str(),
+        word::state(report.kind, &report.status, report.error_code).as_str(),
         may_bind,
         word::reason(report.kind, &report.status, report.error_code),
         report.kind.as_str(),

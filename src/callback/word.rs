@@ -19,9 +19,11 @@ pub(super) fn rank(kind: Kind, word: &str) -> i16 {
     }
 }
 
-/// What a word means for us.
-pub(super) fn state(kind: Kind, word: &str) -> State {
+/// What a word means for us. A call that was answered and could not play what was approved has failed, whatever its last
+/// word is.
+pub(super) fn state(kind: Kind, word: &str, error_code: Option<i32>) -> State {
     match (kind, word) {
+        (Kind::Call, "completed") if error_code.is_some() => State::Failed,
         (Kind::Sms, "delivered" | "read") | (Kind::Call, "completed") => State::Delivered,
         (Kind::Sms, "undelivered" | "failed" | "canceled")
         | (Kind::Call, "busy" | "no-answer" | "failed" | "canceled") => State::Failed,
@@ -31,7 +33,7 @@ pub(super) fn state(kind: Kind, word: &str) -> State {
 
 /// Why it failed, in a sentence; `None` where it did not.
 pub(super) fn reason(kind: Kind, word: &str, error_code: Option<i32>) -> Option<String> {
-    if state(kind, word) != State::Failed {
+    if state(kind, word, error_code) != State::Failed {
         return None;
     }
     Some(match (kind, word, error_code) {
@@ -56,7 +58,7 @@ mod tests {
         ];
         for (kind, words) in others {
             for word in words {
-                assert!(rank(kind, word) < 5 && state(kind, word) == State::Accepted, "{word}");
+                assert!(rank(kind, word) < 5 && state(kind, word, None) == State::Accepted, "{word}");
                 assert_eq!(reason(kind, word, None), None);
             }
         }
@@ -67,11 +69,18 @@ mod tests {
         for (kind, words) in last {
             for word in words {
                 assert_eq!(rank(kind, word), 5, "{word}");
-                assert!(state(kind, word).is_final());
-                assert_eq!(reason(kind, word, None).is_some(), state(kind, word) == State::Failed, "{word}");
+                assert!(state(kind, word, None).is_final());
+                assert_eq!(reason(kind, word, None).is_some(), state(kind, word, None) == State::Failed, "{word}");
             }
         }
-        assert!(rank(Kind::Sms, "read") > 5 && state(Kind::Sms, "read") == State::Delivered);
+        assert!(rank(Kind::Sms, "read") > 5 && state(Kind::Sms, "read", None) == State::Delivered);
+    }
+
+    #[test]
+    fn a_call_that_played_nothing_did_not_reach_anybody() {
+        assert_eq!(state(Kind::Call, "completed", Some(13420)), State::Failed);
+        let reason = reason(Kind::Call, "completed", Some(13420)).expect("a reason");
+        assert!(reason.contains("no recording that it can play"), "{reason}");
     }
 
     #[test]

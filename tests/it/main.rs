@@ -8,6 +8,7 @@ mod back_in_time;
 mod bad_days;
 mod bad_input;
 mod callbacks;
+mod calls;
 mod fence;
 mod idempotency;
 mod migrations;

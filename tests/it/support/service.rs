@@ -263,10 +263,14 @@ impl Service {
     }
 
     /// What the sandbox really accepted.
-    pub(crate) async fn accepted(&self) -> Vec<Value> {
+    pub(crate) async fn ledger(&self) -> Value {
         let answer = self.client.get(format!("{}/sandbox/ledger", self.sandbox())).send().await.expect("the ledger");
-        let ledger: Value = answer.json().await.expect("JSON");
-        ledger["messages"].as_array().expect("a list").clone()
+        answer.json().await.expect("JSON")
+    }
+
+    /// The messages that the sandbox really accepted.
+    pub(crate) async fn accepted(&self) -> Vec<Value> {
+        self.ledger().await["messages"].as_array().expect("a list").clone()
     }
 
     /// Arms faults of the sandbox.
