@@ -22,8 +22,8 @@
 //! # Calls
 //!
 //! When a call is answered, its script is followed: the audio of each `<Play>` is fetched and looked at, up to a
-//! `<Hangup>`; all other verbs take no time. An answered call ends as `completed`, with Twilio, too, and too if its script
-//! could not be followed; the code is then in the ledger and in the last callback's `ErrorCode`:
+//! `<Hangup>`; all other verbs take no time. As with Twilio, an answered call ends as `completed` even if its script could
+//! not be followed; the code for that is in the ledger and in the `ErrorCode` of the last callback:
 //!
 //! | code | because |
 //! |---|---|
@@ -100,6 +100,7 @@ pub mod faults;
 mod incoming_numbers;
 mod journal;
 mod life;
+mod living;
 mod messages;
 mod number_settings;
 mod numbers;
