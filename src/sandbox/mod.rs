@@ -17,7 +17,7 @@
 //! A message goes `queued`, `sent`, `delivered`, each step reported to its `StatusCallback` in a signed request. A call
 //! goes `queued`, `initiated`, `ringing`, `in-progress`, `completed`; reported is what `StatusCallbackEvent` asks for, by
 //! POST only. **No byte leaves the machine**: a request to anything but loopback (or the origin named in
-//! [`Options::callbacks_to`]) is not made and logged.
+//! [`Options::callbacks_to`]) is not made; the log says so.
 //!
 //! # Calls
 //!
@@ -33,8 +33,8 @@
 //! | 12300 | what was fetched as the script is none |
 //! | 13420 | the audio is of no type that Twilio plays, or does not begin as its type does |
 //!
-//! Audio or a script elsewhere than on this machine is no error: the call completes, and the ledger and the log say that
-//! nothing was fetched.
+//! Audio or a script elsewhere than on this machine is no error: the call completes, and the log, for audio also the
+//! ledger, says that nothing was fetched.
 //!
 //! # Numbers
 //!
