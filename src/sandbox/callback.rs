@@ -11,7 +11,7 @@ use reqwest::{Method, Response};
 use super::{
     destination::{Retries, Target},
     faults::{Fault, Moment},
-    life::Living,
+    living::Living,
     random_hex,
     state::Shared,
 };

@@ -17,13 +17,13 @@
 //! A message goes `queued`, `sent`, `delivered`, each step reported to its `StatusCallback` in a signed request. A call
 //! goes `queued`, `initiated`, `ringing`, `in-progress`, `completed`; reported is what `StatusCallbackEvent` asks for, by
 //! POST only. **No byte leaves the machine**: a request to anything but loopback (or the origin named in
-//! [`Options::callbacks_to`]) is not made and logged.
+//! [`Options::callbacks_to`]) is not made; the log says so.
 //!
 //! # Calls
 //!
 //! When a call is answered, its script is followed: the audio of each `<Play>` is fetched and looked at, up to a
-//! `<Hangup>`; all other verbs take no time. An answered call ends as `completed`, with Twilio, too, and too if its script
-//! could not be followed; the code is then in the ledger and in the last callback's `ErrorCode`:
+//! `<Hangup>`; all other verbs take no time. As with Twilio, an answered call ends as `completed` even if its script could
+//! not be followed; the code for that is in the ledger and in the `ErrorCode` of the last callback:
 //!
 //! | code | because |
 //! |---|---|
@@ -33,8 +33,8 @@
 //! | 12300 | what was fetched as the script is none |
 //! | 13420 | the audio is of no type that Twilio plays, or does not begin as its type does |
 //!
-//! Audio or a script elsewhere than on this machine is no error: the call completes, and the ledger and the log say that
-//! nothing was fetched.
+//! Audio or a script elsewhere than on this machine is no error: the call completes, and the log, for audio also the
+//! ledger, says that nothing was fetched.
 //!
 //! # Numbers
 //!
@@ -100,6 +100,7 @@ pub mod faults;
 mod incoming_numbers;
 mod journal;
 mod life;
+mod living;
 mod messages;
 mod number_settings;
 mod numbers;

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::life::Living;
+use super::living::Living;
 
 pub(super) struct Shelf<L> {
     entries: Vec<Entry<L>>,

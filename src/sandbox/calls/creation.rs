@@ -4,7 +4,7 @@ use super::{
     super::{
         answer::Refusal,
         api::{ApiRequest, is_callable},
-        life::Vitals,
+        living::Vitals,
         numbers, random_hex,
         state::Shared,
     },

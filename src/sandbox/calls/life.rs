@@ -1,9 +1,6 @@
 //! How a call lives: its statuses in Twilio's words, what follows what, and which of it is told.
 
-use std::{
-    fmt::{Display, Formatter, Result},
-    time::Duration,
-};
+use std::fmt::{Display, Formatter, Result};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -12,7 +9,7 @@ use super::{
     super::{
         answer::date,
         api::API_VERSION,
-        life::{Living, Vitals},
+        living::{Living, Vitals},
         numbers::Pickup,
         shelf::Shelf,
         state::{Shared, State},
@@ -191,10 +188,6 @@ impl Living for Call {
         }
         params.extend(self.vitals.error_code.map(|code| ("ErrorCode", code.to_string())));
         params
-    }
-
-    fn until_due(&self) -> Duration {
-        Duration::ZERO
     }
 
     fn is_occupied(&self) -> bool {

@@ -1,12 +1,7 @@
 //! What happens while a call is answered: its script is found, read and followed.
 
 use super::{
-    super::{
-        callback::Webhook,
-        destination::read,
-        life::{Change, Living},
-        state::Shared,
-    },
+    super::{callback::Webhook, destination::read, life::Change, living::Living, state::Shared},
     Call,
     audio::Audio,
     life::Status,

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    super::{answer::Refusal, api::ApiRequest, life::Vitals, now, numbers, random_hex, state::Shared},
+    super::{answer::Refusal, api::ApiRequest, living::Vitals, now, numbers, random_hex, state::Shared},
     Message, Status,
 };
 

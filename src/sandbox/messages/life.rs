@@ -11,11 +11,11 @@ use time::{OffsetDateTime, macros::format_description};
 use super::{
     super::{
         api::API_VERSION,
-        life::{Living, Vitals},
+        living::{Living, Vitals},
         now,
         numbers::Fate,
         shelf::Shelf,
-        state::{Shared, State},
+        state::State,
     },
     Message,
 };
@@ -99,10 +99,6 @@ impl Living for Message {
         }
     }
 
-    fn is_reportable(&self) -> bool {
-        true
-    }
-
     fn report(&self) -> Vec<(&'static str, String)> {
         let Vitals { sid, account_sid, to, from, status, error_code, .. } = &self.vitals;
         let mut params = vec![
@@ -133,10 +129,4 @@ impl Living for Message {
         let wait = self.send_at.filter(|_| self.vitals.status == Status::Scheduled).map(|at| at - now());
         wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or_default()
     }
-
-    fn is_occupied(&self) -> bool {
-        false
-    }
-
-    async fn occupy(&self, _: &Shared) {}
 }

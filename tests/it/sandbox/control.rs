@@ -51,6 +51,8 @@ async fn a_wrong_control_is_refused() {
         (&path, json!({ "state": "sent" }), 400, "state"),
         (&path, json!({}), 400, "status"),
         ("/sandbox/messages/SM1/status", json!({ "status": "sent" }), 404, "SM1"),
+        ("/sandbox/calls/CA1/status", json!({ "status": "completed" }), 404, "there is no call CA1"),
+        (&path.replace("messages", "calls"), json!({ "status": "completed" }), 404, "there is no call SM"),
         ("/sandbox/nothing", json!({}), 404, "no such control"),
     ] {
         let answer = emulator.control(path, body).await;

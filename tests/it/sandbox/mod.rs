@@ -1,8 +1,9 @@
 //! The emulator of Twilio over real HTTP.
 
 mod accounts;
-mod callbacks;
+mod call_audio;
 mod call_life;
+mod callbacks;
 mod calls;
 mod control;
 mod faults;
@@ -14,6 +15,7 @@ mod restart;
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -62,6 +64,10 @@ fn options(pace: Pace) -> Options {
         callbacks_to: None,
         pace,
     }
+}
+
+fn journalled(path: &Path, pace: Pace) -> Options {
+    Options { journal: Some(path.to_owned()), ..options(pace) }
 }
 
 fn client() -> Client {

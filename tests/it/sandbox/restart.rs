@@ -4,18 +4,13 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     os::unix::fs::PermissionsExt,
-    path::Path,
 };
 
-use mission_control::sandbox::{self, Error, Options, Pace};
+use mission_control::sandbox::{self, Error, Pace};
 use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Emulator, RECIPIENT, Receiver, options};
-
-fn journalled(path: &Path, pace: Pace) -> Options {
-    Options { journal: Some(path.to_owned()), ..options(pace) }
-}
+use super::{Emulator, RECIPIENT, Receiver, journalled};
 
 #[tokio::test]
 async fn messages_outlive_a_restart_and_unfinished_lives_go_on() {
