@@ -22,8 +22,9 @@
 //! # Calls
 //!
 //! When a call is answered, its script is followed: the audio of each `<Play>` is fetched and looked at, up to a
-//! `<Hangup>`; all other verbs take no time. As with Twilio, an answered call ends as `completed` even if its script could
-//! not be followed; the code for that is in the ledger and in the `ErrorCode` of the last callback:
+//! `<Hangup>`; all other verbs take no time. A call whose script cannot be followed ends as `failed`, so that a wrong
+//! address is noticed here; the code is in the ledger and in the last callback's `ErrorCode`. (With Twilio such a call may
+//! end as `completed`: whoever picked up has heard nothing.)
 //!
 //! | code | because |
 //! |---|---|

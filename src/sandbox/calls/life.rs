@@ -81,11 +81,11 @@ impl Status {
     }
 
     /// The telephone network's last word on a call that is over.
-    fn sip_response_code(self) -> u16 {
+    fn sip_response_code(self, was_answered: bool) -> u16 {
         match self {
             Self::Busy => 486,
             Self::NoAnswer | Self::Canceled => 487,
-            Self::Failed => 404,
+            Self::Failed if !was_answered => 404,
             _ => 200,
         }
     }
@@ -146,8 +146,11 @@ impl Living for Call {
             (Status::Ringing, Pickup::Busy) => Status::Busy,
             (Status::Ringing, Pickup::Nobody) => Status::NoAnswer,
             (Status::Ringing, _) => Status::InProgress,
-            // Once answered it ends as completed, whatever went wrong after that.
-            (Status::InProgress, _) => return Some((Status::Completed, self.vitals.error_code)),
+            // What was to be played could not be: nobody heard anything, whoever picked up.
+            (Status::InProgress, _) if self.vitals.error_code.is_some() => {
+                return Some((Status::Failed, self.vitals.error_code));
+            }
+            (Status::InProgress, _) => Status::Completed,
             _ => return None,
         };
         Some((next, None))
@@ -158,6 +161,7 @@ impl Living for Call {
         match self.vitals.status {
             Status::InProgress => self.answered_at = Some(at),
             Status::Completed => self.ended_at = Some(at),
+            Status::Failed if self.answered_at.is_some() => self.ended_at = Some(at),
             _ => {}
         }
         if self.vitals.status != Status::Queued {
@@ -183,7 +187,7 @@ impl Living for Call {
             params.extend([
                 ("CallDuration", seconds.to_string()),
                 ("Duration", ((seconds + 59) / 60).to_string()),
-                ("SipResponseCode", self.vitals.status.sip_response_code().to_string()),
+                ("SipResponseCode", self.vitals.status.sip_response_code(self.answered_at.is_some()).to_string()),
             ]);
         }
         params.extend(self.vitals.error_code.map(|code| ("ErrorCode", code.to_string())));
