@@ -237,21 +237,20 @@ impl Setting {
     /// What it is without any choice, in words.
     pub(super) fn default_in_words(&self) -> String {
         let default = self.default_value();
-        match (self.in_modes(), default.as_i64().filter(|_| matches!(self.kind, Kind::Seconds))) {
-            (Some([sandbox, live]), _) => {
-                format!("as the mode decides (sandbox: {}, live: {})", lower(&sandbox), lower(&live))
+        let words = lower(&self.in_words(default));
+        match (&self.kind, self.in_modes()) {
+            (_, Some([sandbox, live])) => {
+                format!("{words} (sandbox: {}; live: {})", lower(&sandbox), lower(&live))
             }
-            (None, Some(seconds)) => format!("{seconds}, which is {}", self.in_words(default)),
-            (None, None) => lower(&self.in_words(default)),
+            (Kind::Seconds, None) if words != format!("{default} s") => format!("{default}, which is {words}"),
+            _ => words,
         }
     }
 
     /// The values to choose from, each with its words; none if the value is typed.
     pub(super) fn options(&self) -> Vec<(&'static str, String)> {
         let Kind::Choice(options) = &self.kind else { return Vec::new() };
-        let by_mode = self.in_modes().map(|[sandbox, live]| {
-            (BY_MODE, format!("As the mode decides (sandbox: {}, live: {})", lower(&sandbox), lower(&live)))
-        });
+        let by_mode = self.by_mode.map(|_| (BY_MODE, self.in_words(&json!(BY_MODE))));
         by_mode.into_iter().chain(options.iter().map(|(value, words)| (*value, (*words).to_owned()))).collect()
     }
 }
@@ -327,6 +326,8 @@ mod tests {
         }
         let four_eyes = setting("approval.four_eyes");
         assert_eq!(four_eyes.in_force(&DEFAULTS.0, &json!("by_mode"), Mode::Live), "On, because the mode is live");
-        assert_eq!(four_eyes.options()[0].1, "As the mode decides (sandbox: off, live: on)");
+        assert_eq!(four_eyes.default_in_words(), "as the mode decides (sandbox: off; live: on)");
+        assert_eq!(setting("dispatch.deadline_seconds").default_in_words(), "30 s");
+        assert_eq!(setting("approval.pending_seconds").default_in_words(), "86400, which is 1 day");
     }
 }

@@ -31,7 +31,7 @@ async fn an_admin_changes_a_setting_and_everybody_reads_what_it_was() {
     let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
     let page = admin.page(PAGE).await;
     assert!(
-        page.contains("Now: Off, because the mode is sandbox. Default: as the mode decides (sandbox: off, live: on).")
+        page.contains("Now: Off, because the mode is sandbox. Default: as the mode decides (sandbox: off; live: on).")
     );
     assert_eq!(
         (field(&page, "approval.pending_seconds").as_str(), field(&page, "approval.four_eyes").as_str()),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::auth::Scope;
 use crate::auth::tokens::Token;
@@ -107,7 +107,10 @@ fn standing(token: &Token, now: OffsetDateTime) -> (Tone, &'static str, String) 
         (Some(_), _) => (Tone::Mute, "ban", "Revoked".to_owned()),
         (None, Some(end)) if end <= now => (Tone::Mute, "timer-off", "Expired".to_owned()),
         _ if token.owner_disabled => (Tone::Mute, "ban", "Owner disabled".to_owned()),
-        (None, Some(end)) => (Tone::Ok, "circle-check", format!("Ends in {}", text::span(end - now))),
+        (None, Some(end)) if end - now < Duration::DAY => {
+            (Tone::Warn, "clock", format!("Ends in {}", text::span(end - now)))
+        }
+        (None, Some(end)) => (Tone::Ok, "circle-check", format!("Ends on {}", text::day(end.to_utc(), now.to_utc()))),
         (None, None) => (Tone::Ok, "circle-check", "Until revoked".to_owned()),
     }
 }

@@ -48,7 +48,7 @@ async fn a_token_is_shown_once_and_the_same_form_makes_one() {
     assert_eq!(answer.text.matches(&token).count(), 1, "the example does not repeat it");
     assert!(answer.text.contains("$MC_TOKEN") && answer.text.contains("/api/twilio/send-sms"));
     assert_eq!(service.get("/api/operations", &token).await.status.as_u16(), 200);
-    assert_eq!(service.get("/api/audit", &token).await.status.is_success(), false);
+    assert!(!service.get("/api/audit", &token).await.status.is_success(), "another scope");
 
     let reloaded = post(&mut otto, &form).await;
     assert_eq!(reloaded.status.as_u16(), 409);
