@@ -7,7 +7,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, auth, callback, guard, operation, speech, web};
+use crate::{approval, auth, callback, guard, operation, settings, speech, web};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
@@ -19,11 +19,13 @@ pub(crate) fn router(app: &AppState) -> Router {
     let waiting = operation::api::waiting();
     let signed_in = Router::new()
         .merge(auth::router())
+        .merge(auth::pages::router())
         .merge(operation::api::listing())
         .merge(approval::api::router())
         .merge(guard::api::router())
         .merge(operation::pages::router())
         .merge(guard::page::router())
+        .merge(settings::pages::router())
         .merge(web::preferences::router());
 
     // Twilio, by its signature.

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::tokens::{self, NewToken, Token};
 use super::users::{self, NewUser, User};
-use super::{EmailAddress, NewPassword, Passwords, Role, Scope, TokenCache};
+use super::{EmailAddress, NewPassword, Passwords, Role, Scope, TokenCache, standing};
 use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -132,12 +132,12 @@ pub async fn user(
             }
         }
         UserCommand::Disable(DisableUser { email }) => {
-            let disabled = users::disable(db, clock, &cache, &actor, &email).await.map_err(told)?;
+            let disabled = standing::disable(db, clock, &cache, &actor, &email).await.map_err(told)?;
             writeln!(output, "{email} is disabled{}", if disabled { "" } else { " already" })?;
         }
         UserCommand::ResetPassword(ResetPassword { email, password_stdin }) => {
             let password = password(password_stdin, &email, &mut input)?;
-            users::reset_password(db, passwords, &cache, &actor, &email, &password).await.map_err(told)?;
+            users::reset_password(db, passwords, &cache, &actor, &email, &password, None).await.map_err(told)?;
             if !password_stdin {
                 print(&mut output, password.secret())?;
             }

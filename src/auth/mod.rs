@@ -16,6 +16,7 @@ mod throttle;
 // What is kept of people and of their ways in.
 pub mod first_admin;
 mod sessions;
+pub mod standing;
 mod token_cache;
 pub mod tokens;
 pub mod users;
@@ -31,6 +32,7 @@ mod token_check;
 // How people use all of it: in the browser, and on the command line.
 pub mod commands;
 mod handlers;
+pub(crate) mod pages;
 pub(crate) mod views;
 
 pub use email::{EmailAddress, NotAnAddress};

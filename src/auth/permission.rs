@@ -35,6 +35,12 @@ impl Scope {
             Self::AuditRead => "audit:read",
         }
     }
+
+    /// The least role that can use it.
+    pub fn role(self) -> Role {
+        let permissions = Permission::ALL.into_iter().filter(|permission| permission.scope() == Some(self));
+        permissions.map(Permission::role).min().unwrap_or(Role::Admin)
+    }
 }
 
 impl fmt::Display for Scope {
@@ -111,5 +117,16 @@ impl Permission {
             Self::ReadAudit => Some(Scope::AuditRead),
             Self::ManageUsers | Self::ManageSettings => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_for_the_least_role_that_can_use_it() {
+        let roles = Scope::ALL.map(Scope::role);
+        assert_eq!(roles, [Role::Viewer, Role::Operator, Role::Approver, Role::Admin, Role::Viewer]);
     }
 }

@@ -1,6 +1,7 @@
 //! API tokens: `mc_` and 43 characters, shown once, kept as a hash. One acts for its owner, within its scopes and within
 //! the owner's role.
 
+use axum::http::StatusCode;
 use secrecy::SecretString;
 use serde_json::json;
 use sqlx::{PgExecutor, PgPool};
@@ -12,7 +13,7 @@ use crate::audit::{self, Actor, Change};
 use crate::clock::Clock;
 use crate::database;
 use crate::error::{Problem, Result};
-use crate::id::TokenId;
+use crate::id::{TokenId, UserId};
 
 /// How every token starts, so that a leaked one is recognised.
 pub(super) const PREFIX: &str = "mc_";
@@ -37,6 +38,8 @@ pub struct Token {
     pub id: TokenId,
     /// Its owner's address.
     pub owner: String,
+    /// Whether its owner is disabled, and it opens nothing until they are enabled again.
+    pub owner_disabled: bool,
     /// What its owner calls it.
     pub name: String,
     /// Its last four characters.
@@ -55,8 +58,20 @@ pub struct Token {
 
 /// Makes a token; its text exists only in the answer.
 pub async fn create(db: &PgPool, clock: &Clock, actor: &Actor, new: NewToken) -> Result<(TokenId, SecretString)> {
+    let id = TokenId::new();
+    Ok((id, create_once(db, clock, actor, id, new).await?))
+}
+
+/// Makes the token of this id: a form that is sent twice makes one, and the second time hears so.
+pub async fn create_once(
+    db: &PgPool,
+    clock: &Clock,
+    actor: &Actor,
+    id: TokenId,
+    new: NewToken,
+) -> Result<SecretString> {
     let credential = Credential::random(PREFIX)?;
-    let (id, hint) = (TokenId::new(), credential.hint());
+    let hint = credential.hint();
     let scopes: Vec<String> =
         Scope::ALL.iter().filter(|scope| new.scopes.contains(scope)).map(Scope::to_string).collect();
     let mut tx = database::begin(db).await?;
@@ -75,6 +90,7 @@ pub async fn create(db: &PgPool, clock: &Clock, actor: &Actor, new: NewToken) ->
         from users
         where email = $8
           and disabled_at is null
+        on conflict (id) do nothing
         returning expires_at
         "#,
         id.0,
@@ -89,6 +105,9 @@ pub async fn create(db: &PgPool, clock: &Clock, actor: &Actor, new: NewToken) ->
     .fetch_optional(&mut *tx)
     .await?;
     let Some(expires_at) = made else {
+        if find(&mut *tx, id).await?.is_some() {
+            return Err(made_before().into());
+        }
         let detail = format!("There is no enabled user {}. Add one with `user add`.", new.owner);
         return Err(Problem::not_found(detail).into());
     };
@@ -100,7 +119,7 @@ pub async fn create(db: &PgPool, clock: &Clock, actor: &Actor, new: NewToken) ->
     });
     audit::record(&mut tx, actor, Change { object: format!("token/{id}"), action: "token.created", details }).await?;
     tx.commit().await?;
-    Ok((id, credential.text))
+    Ok(credential.text)
 }
 
 /// Ends a token for good: at once in this process, after two seconds at most in others. Answers `false` if it had been
@@ -111,22 +130,32 @@ pub async fn revoke(db: &PgPool, clock: &Clock, cache: &TokenCache, actor: &Acto
         r#"
         update api_tokens
         set revoked_at = clock_timestamp() + $2
-        where id = $1
-          and revoked_at is null
+        from users
+        where api_tokens.id = $1
+          and api_tokens.revoked_at is null
+          and users.id = api_tokens.user_id
+        returning
+            users.email as owner,
+            api_tokens.name
         "#,
         id.0,
         clock.offset(),
     )
-    .execute(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await?;
-    if revoked.rows_affected() == 0 {
-        let known = sqlx::query_scalar!(r#"select true as "known!" from api_tokens where id = $1"#, id.0);
-        return match known.fetch_optional(&mut *tx).await? {
+    let Some(revoked) = revoked else {
+        return match find(&mut *tx, id).await? {
             Some(_) => Ok(false),
             None => Err(Problem::not_found("There is no token with this id. `token list` shows them.").into()),
         };
-    }
-    let change = Change { object: format!("token/{id}"), action: "token.revoked", details: json!({}) };
+    };
+    let details = json!({
+        "owner": revoked.owner,
+        "name": revoked.name,
+        "before": { "revoked": false },
+        "after": { "revoked": true },
+    });
+    let change = Change { object: format!("token/{id}"), action: "token.revoked", details };
     audit::record(&mut tx, actor, change).await?;
     tx.commit().await?;
     cache.forget();
@@ -135,12 +164,27 @@ pub async fn revoke(db: &PgPool, clock: &Clock, cache: &TokenCache, actor: &Acto
 
 /// All tokens, the newest first.
 pub async fn list(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<Token>> {
+    select(db, None, None).await
+}
+
+/// The tokens of one person, the newest first.
+pub async fn list_of(db: impl PgExecutor<'_>, owner: UserId) -> sqlx::Result<Vec<Token>> {
+    select(db, None, Some(owner)).await
+}
+
+/// One token.
+pub async fn find(db: impl PgExecutor<'_>, id: TokenId) -> sqlx::Result<Option<Token>> {
+    Ok(select(db, Some(id), None).await?.pop())
+}
+
+async fn select(db: impl PgExecutor<'_>, id: Option<TokenId>, owner: Option<UserId>) -> sqlx::Result<Vec<Token>> {
     sqlx::query_as!(
         Token,
         r#"
         select
             api_tokens.id as "id: TokenId",
             users.email as owner,
+            users.disabled_at is not null as "owner_disabled!",
             api_tokens.name,
             api_tokens.hint,
             api_tokens.scopes,
@@ -150,9 +194,21 @@ pub async fn list(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<Token>> {
             api_tokens.last_used_at
         from api_tokens
         join users on users.id = api_tokens.user_id
-        order by api_tokens.id desc
-        "#
+        where ($1::uuid is null or api_tokens.id = $1)
+          and ($2::uuid is null or users.id = $2)
+        order by
+            api_tokens.created_at desc,
+            api_tokens.id desc
+        "#,
+        id.map(|id| id.0),
+        owner.map(|owner| owner.0),
     )
     .fetch_all(db)
     .await
+}
+
+fn made_before() -> Problem {
+    let detail = "This form made its token before. The token was shown in the first answer and is not kept. If nobody \
+        kept it, revoke it and make another.";
+    Problem::new(StatusCode::CONFLICT, "token_made", detail)
 }

@@ -46,6 +46,8 @@ pub struct User {
     pub disabled_at: Option<OffsetDateTime>,
     /// When they last signed in.
     pub last_sign_in_at: Option<OffsetDateTime>,
+    /// The row as it was read, for [`reset_password`]: another one after any change.
+    pub seen: String,
 }
 
 /// Adds a person.
@@ -104,7 +106,8 @@ pub async fn list(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<User>> {
             role as "role: Role",
             must_change_password,
             disabled_at,
-            last_sign_in_at
+            last_sign_in_at,
+            xmin::text as "seen!"
         from users
         order by email
         "#
@@ -113,57 +116,32 @@ pub async fn list(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<User>> {
     .await
 }
 
-/// Shuts a person out: no signing in, no session, no token. The last enabled admin stays, so that somebody can let
-/// others in. Answers `false` if they had been disabled before.
-pub async fn disable(
-    db: &PgPool,
-    clock: &Clock,
-    cache: &TokenCache,
-    actor: &Actor,
-    email: &EmailAddress,
-) -> Result<bool> {
-    let mut tx = database::begin(db).await?;
-    // Locked in one order: of two who disable each other at once, the second finds the first disabled.
-    let admins = sqlx::query_scalar!(
+/// One person.
+pub async fn find(db: impl PgExecutor<'_>, id: UserId) -> sqlx::Result<Option<User>> {
+    sqlx::query_as!(
+        User,
         r#"
-        select email
+        select
+            id as "id: UserId",
+            email,
+            name,
+            role as "role: Role",
+            must_change_password,
+            disabled_at,
+            last_sign_in_at,
+            xmin::text as "seen!"
         from users
-        where role = 'admin'
-          and disabled_at is null
-        order by id
-        for update
-        "#
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    if admins.as_slice() == [email.as_str()] {
-        return Err(last_admin(email).into());
-    }
-    let disabled = sqlx::query!(
-        r#"
-        update users
-        set disabled_at = clock_timestamp() + $2
-        where email = $1
-          and disabled_at is null
-        returning id as "id: UserId"
+        where id = $1
         "#,
-        email.as_str(),
-        clock.offset(),
+        id.0,
     )
-    .fetch_optional(&mut *tx)
-    .await?;
-    let Some(disabled) = disabled else {
-        return if exists(&mut tx, email).await? { Ok(false) } else { Err(no_such_user(email).into()) };
-    };
-    let ended = sessions::end_all(&mut tx, disabled.id).await?;
-    let details = json!({ "endedSessions": ended });
-    audit::record(&mut tx, actor, Change { object: object(email), action: "user.disabled", details }).await?;
-    tx.commit().await?;
-    cache.forget();
-    Ok(true)
+    .fetch_optional(db)
+    .await
 }
 
-/// Gives a person another password, which they must change: somebody else knows it. Ends their sessions.
+/// Gives a person another password, which they must change: somebody else knows it. Ends their sessions. Whoever acts on
+/// what a page showed brings what was `seen` there: a form that is sent twice must not take away the password that its
+/// first answer showed.
 pub async fn reset_password(
     db: &PgPool,
     passwords: &Passwords,
@@ -171,35 +149,54 @@ pub async fn reset_password(
     actor: &Actor,
     email: &EmailAddress,
     new: &NewPassword,
+    seen: Option<&str>,
 ) -> Result<()> {
     let hash = passwords.hash(new).await?;
     let mut tx = database::begin(db).await?;
-    let reset = sqlx::query!(
+    let known = sqlx::query!(
+        r#"
+        select
+            id as "id: UserId",
+            must_change_password,
+            coalesce(xmin::text = $2, true) as "as_seen!"
+        from users
+        where email = $1
+        for update
+        "#,
+        email.as_str(),
+        seen,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let known = known.ok_or_else(|| no_such_user(email))?;
+    if actor.user == Some(known.id) {
+        return Err(own_password().into());
+    }
+    if !known.as_seen {
+        return Err(changed_meanwhile(email).into());
+    }
+    sqlx::query!(
         r#"
         update users
         set password_hash = $2,
             must_change_password = true
-        where email = $1
-        returning id as "id: UserId"
+        where id = $1
         "#,
-        email.as_str(),
+        known.id.0,
         hash,
     )
-    .fetch_optional(&mut *tx)
+    .execute(&mut *tx)
     .await?;
-    let reset = reset.ok_or_else(|| no_such_user(email))?;
-    let ended = sessions::end_all(&mut tx, reset.id).await?;
-    let details = json!({ "endedSessions": ended });
+    let ended = sessions::end_all(&mut tx, known.id).await?;
+    let details = json!({
+        "before": { "mustChangePassword": known.must_change_password },
+        "after": { "mustChangePassword": true },
+        "endedSessions": ended,
+    });
     audit::record(&mut tx, actor, Change { object: object(email), action: "user.password_reset", details }).await?;
     tx.commit().await?;
     cache.forget();
     Ok(())
-}
-
-async fn exists(tx: &mut PgConnection, email: &EmailAddress) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(r#"select exists (select from users where email = $1) as "exists!""#, email.as_str())
-        .fetch_one(tx)
-        .await
 }
 
 /// The name of a person in the audit.
@@ -212,11 +209,18 @@ fn email_taken(email: &EmailAddress) -> Problem {
     Problem::new(StatusCode::CONFLICT, "email_taken", detail)
 }
 
-fn last_admin(email: &EmailAddress) -> Problem {
-    let detail = format!("{email} is the last enabled admin. Add another one first.");
-    Problem::new(StatusCode::CONFLICT, "last_admin", detail)
+fn own_password() -> Problem {
+    let detail = "Nobody resets their own password here. Change it under “Change password”.";
+    Problem::new(StatusCode::CONFLICT, "own_account", detail)
 }
 
-fn no_such_user(email: &EmailAddress) -> Problem {
+fn changed_meanwhile(email: &EmailAddress) -> Problem {
+    let detail = format!(
+        "{email} was changed, or signed in, since this page was loaded, so the password stays as it is. Look at the page as it is now."
+    );
+    Problem::new(StatusCode::CONFLICT, "changed_meanwhile", detail)
+}
+
+pub(super) fn no_such_user(email: &EmailAddress) -> Problem {
     Problem::not_found(format!("There is no user {email}. `user list` shows all of them."))
 }

@@ -15,11 +15,16 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating};
+pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, WrongSetting};
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "MISSION_CONTROL_";
+
+/// The environment variable of an operating setting, given as `table.name`.
+pub(crate) fn variable(setting: &str) -> String {
+    format!("{PREFIX}{}", setting.replace('.', "_").to_uppercase())
+}
 
 /// Where operations go: the emulator, or Twilio. Stamped on each operation, never guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
@@ -214,7 +219,7 @@ impl Config {
             operating: Operating { approval: file.approval, dispatch: file.dispatch, api: file.api },
             locked,
         };
-        config.operating.validate().map_err(anyhow::Error::msg)?;
+        config.operating.validate()?;
         config.refuse_half_live()?;
         Ok(config)
     }

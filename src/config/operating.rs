@@ -140,9 +140,26 @@ pub struct Api {
     pub require_idempotency_key: bool,
 }
 
+/// A setting whose value cannot work.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{setting} is {value}. {remedy}")]
+pub struct WrongSetting {
+    /// As `table.name`.
+    pub setting: &'static str,
+    /// What it is.
+    pub value: String,
+    /// What to choose, as a sentence.
+    pub remedy: String,
+}
+
 impl Operating {
-    /// What cannot work, with the setting's name and what to choose.
-    pub fn validate(&self) -> Result<(), String> {
+    /// The first setting that cannot work.
+    pub fn validate(&self) -> Result<(), WrongSetting> {
+        self.wrong().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// All settings that cannot work.
+    pub(crate) fn wrong(&self) -> Vec<WrongSetting> {
         let seconds = [
             ("approval.pending_seconds", self.approval.pending_seconds, 60, 14 * 86_400),
             ("approval.execution_window_seconds", self.approval.execution_window_seconds, 60, 86_400),
@@ -150,19 +167,21 @@ impl Operating {
             ("dispatch.deadline_seconds", self.dispatch.deadline_seconds, 30, 300),
             ("dispatch.settle_seconds", self.dispatch.settle_seconds, 10, 3600),
         ];
-        for (name, value, least, most) in seconds {
-            if !(least..=most).contains(&value) {
-                return Err(format!("{name} is {value}. Choose {least} to {most} seconds."));
-            }
-        }
-        for (name, rate) in [
+        let rates = [
             ("dispatch.sms_segments_per_second", self.dispatch.sms_segments_per_second(Mode::Live)),
             ("dispatch.calls_per_second", self.dispatch.calls_per_second),
-        ] {
-            if !(0.0..=10_000.0).contains(&rate) {
-                return Err(format!("{name} is {rate}. Choose 0 (no limit) to 10000 a second."));
-            }
-        }
-        Ok(())
+        ];
+        let seconds = seconds.into_iter().filter(|(_, value, least, most)| !(least..=most).contains(&value)).map(
+            |(setting, value, least, most)| WrongSetting {
+                setting,
+                value: value.to_string(),
+                remedy: format!("Choose {least} to {most} seconds."),
+            },
+        );
+        let rates = rates.into_iter().filter(|(_, rate)| !(0.0..=10_000.0).contains(rate)).map(|(setting, rate)| {
+            let remedy = "Choose 0 (no limit) to 10000 a second.".to_owned();
+            WrongSetting { setting, value: rate.to_string(), remedy }
+        });
+        seconds.chain(rates).collect()
     }
 }

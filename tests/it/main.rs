@@ -20,6 +20,7 @@ mod sandbox;
 mod secrets;
 mod sending;
 mod settings;
+mod settings_page;
 mod signature;
 mod smoke;
 mod structure;

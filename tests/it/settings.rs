@@ -55,14 +55,14 @@ async fn a_change_is_in_force_here_at_once_and_elsewhere_after_a_refresh() {
     let (db, _database) = fresh_pool().await;
     let here = Settings::load(db.clone(), &config([])).await.expect("loaded");
     let there = Settings::load(db.clone(), &config([])).await.expect("loaded");
-    here.change(without_approval(&here), &admin()).await.expect("changed");
+    here.change(here.version(), &without_approval(&here), &admin()).await.expect("changed");
     assert!(!here.current().approval.required);
     assert!(there.current().approval.required);
     there.refresh().await.expect("refreshed");
     assert!(!there.current().approval.required);
     assert_eq!(here.version(), there.version());
 
-    here.change(without_approval(&here), &admin()).await.expect("nothing to do");
+    here.change(here.version(), &without_approval(&here), &admin()).await.expect("nothing to do");
     assert_eq!(versions(&db).await.len(), 2, "settings that do not differ are no new version");
     let restarted = Settings::load(db.clone(), &config([])).await.expect("loaded");
     assert!(!restarted.current().approval.required, "what is stored stands over the file");
@@ -85,9 +85,9 @@ async fn what_the_environment_fixes_stands_over_all_and_is_not_stored() {
 
     let mut operating = without_approval(&settings);
     operating.approval.allow_self_approval = true;
-    settings.change(operating.clone(), &admin()).await.expect("only what is free was changed");
+    settings.change(settings.version(), &operating, &admin()).await.expect("only what is free was changed");
     operating.approval.required = true;
-    let error = settings.change(operating, &admin()).await.expect_err("locked");
+    let error = settings.change(settings.version(), &operating, &admin()).await.expect_err("locked");
     assert!(matches!(&error, SettingsError::Locked { setting, .. } if setting == "approval.required"), "{error}");
     assert!(error.to_string().contains("MISSION_CONTROL_APPROVAL_REQUIRED"));
 
@@ -106,7 +106,7 @@ async fn documents_of_older_and_newer_programs_are_read_and_kept() {
     assert_eq!(operating.dispatch, config([]).operating.dispatch, "what is not stored has its default");
 
     operating.api.require_idempotency_key = true;
-    settings.change(operating, &admin()).await.expect("changed");
+    settings.change(settings.version(), &operating, &admin()).await.expect("changed");
     let newest = &versions(&db).await[1];
     assert_eq!(newest["approval"]["colour"], "blue", "a newer program's setting survives our change");
     assert_eq!(newest["weather"], json!({ "rain": true }));
@@ -119,7 +119,7 @@ async fn what_cannot_work_is_neither_stored_nor_put_in_force() {
     let settings = Settings::load(db.clone(), &config([])).await.expect("loaded");
     let mut operating = Operating::clone(&settings.current());
     operating.dispatch.calls_per_second = -1.0;
-    assert!(matches!(settings.change(operating, &admin()).await, Err(SettingsError::Invalid(_))));
+    assert!(matches!(settings.change(settings.version(), &operating, &admin()).await, Err(SettingsError::Invalid(_))));
     assert_eq!(versions(&db).await.len(), 1);
 
     insert(&db, json!({ "approval": { "required": "perhaps" } })).await;
@@ -136,12 +136,12 @@ async fn a_change_made_from_older_settings_is_refused_and_shows_the_newer_ones()
     let there = Settings::load(db.clone(), &config([])).await.expect("loaded");
     let mut other = Operating::clone(&there.current());
     other.api.require_idempotency_key = true;
-    here.change(without_approval(&here), &admin()).await.expect("changed");
-    assert!(matches!(there.change(other, &admin()).await, Err(SettingsError::ChangedMeanwhile)));
+    here.change(here.version(), &without_approval(&here), &admin()).await.expect("changed");
+    assert!(matches!(there.change(there.version(), &other, &admin()).await, Err(SettingsError::ChangedMeanwhile)));
     assert!(!there.current().approval.required);
 
     let mut other = Operating::clone(&there.current());
     other.api.require_idempotency_key = true;
-    there.change(other, &admin()).await.expect("made from the newest settings");
+    there.change(there.version(), &other, &admin()).await.expect("made from the newest settings");
     assert!(!there.current().approval.required && there.current().api.require_idempotency_key);
 }

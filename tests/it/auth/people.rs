@@ -19,7 +19,7 @@ async fn reset(service: &Service, email: &str) {
     let (app, email) = (&service.app, email.parse().expect("an address"));
     let new = NewPassword::choose(ANOTHER.into(), &email).expect("a good password");
     let actor = Actor::command_line();
-    let reset = users::reset_password(&app.db, &app.passwords, &app.token_cache, &actor, &email, &new).await;
+    let reset = users::reset_password(&app.db, &app.passwords, &app.token_cache, &actor, &email, &new, None).await;
     reset.expect("another password");
 }
 

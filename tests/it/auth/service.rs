@@ -12,7 +12,9 @@ use http_body_util::BodyExt as _;
 use mission_control::audit::Actor;
 use mission_control::auth::tokens::{self, NewToken};
 use mission_control::auth::users::{self, NewUser};
-use mission_control::auth::{self, Cost, NewPassword, Passwords, Permission, Principal, Role, Scope, SignedIn, Via};
+use mission_control::auth::{
+    self, Cost, NewPassword, Passwords, Permission, Principal, Role, Scope, SignedIn, Via, standing,
+};
 use mission_control::clock::Clock;
 use mission_control::config::{Config, Environment, PublicUrl};
 use mission_control::dispatch::changes::Changes;
@@ -103,7 +105,7 @@ impl Service {
 
     pub(super) async fn disable(&self, email: &str) -> Result<bool, Problem> {
         let (app, email) = (&self.app, email.parse().expect("an address"));
-        let disabled = users::disable(&app.db, &app.clock, &app.token_cache, &Actor::command_line(), &email).await;
+        let disabled = standing::disable(&app.db, &app.clock, &app.token_cache, &Actor::command_line(), &email).await;
         disabled.map_err(Problem::from)
     }
 

@@ -1,4 +1,7 @@
-//! The pages of signing in: the door, and a password of one's own.
+//! The pages of signing in: the door, and a password of one's own. Below, those of the settings: people and tokens.
+
+pub(crate) mod people;
+pub(crate) mod tokens;
 
 use askama::Template;
 

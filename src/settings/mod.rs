@@ -1,64 +1,24 @@
 //! The operating settings in force. They are stored as numbered versions that are never edited; TOML gives the first
 //! version, people make the next ones, and what the environment fixes stands over all of them.
 
+mod catalogue;
+mod error;
+mod form;
+mod history;
+pub(crate) mod pages;
+mod views;
+
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 
 use crate::audit::{self, Actor, Change};
-use crate::config::{Config, Operating};
+use crate::config::{Config, Operating, variable};
 use crate::database;
-use crate::error::{Error, Problem};
 
-/// Why settings are not read or not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The values cannot work.
-    #[error("{0}")]
-    Invalid(String),
-    /// The environment fixes a setting that should change.
-    #[error("{setting} is fixed by the environment ({variable}). Change it there, or unset it and restart.")]
-    Locked {
-        /// As `table.name`.
-        setting: String,
-        /// The variable that fixes it.
-        variable: String,
-    },
-    /// Somebody else was faster.
-    #[error("The settings were changed meanwhile. Look at them as they are now, then change them again.")]
-    ChangedMeanwhile,
-    /// A stored version means nothing to this program.
-    #[error(
-        "Version {version} of the stored settings cannot be used: {problem} Fix that setting by its environment variable, or start the program that stored it."
-    )]
-    Unreadable {
-        /// The version.
-        version: i64,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The database.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-}
-
-impl From<SettingsError> for Error {
-    fn from(error: SettingsError) -> Self {
-        let detail = error.to_string();
-        match error {
-            SettingsError::Invalid(_) => Problem::new(StatusCode::BAD_REQUEST, "invalid_settings", detail).into(),
-            SettingsError::Locked { .. } => Problem::new(StatusCode::CONFLICT, "setting_locked", detail).into(),
-            SettingsError::ChangedMeanwhile => {
-                Problem::new(StatusCode::CONFLICT, "settings_changed_meanwhile", detail).into()
-            }
-            SettingsError::Unreadable { .. } => Self::Internal(error.into()),
-            SettingsError::Database(error) => error.into(),
-        }
-    }
-}
+pub use self::error::SettingsError;
 
 /// The operating settings of this process, which follow the stored ones; cheap to clone.
 #[derive(Clone)]
@@ -112,9 +72,15 @@ impl Settings {
         self.in_force.borrow().version
     }
 
-    /// Settings that the environment fixes, as `table.name`.
-    pub fn locked(&self) -> &[String] {
-        &self.fixed.locked
+    /// The settings in force with their version, for whoever changes what they saw.
+    fn snapshot(&self) -> (i64, Arc<Operating>) {
+        let in_force = self.in_force.borrow();
+        (in_force.version, Arc::clone(&in_force.operating))
+    }
+
+    /// Whether the environment fixes this setting, given as `table.name`.
+    fn is_locked(&self, setting: &str) -> bool {
+        self.fixed.locked.iter().any(|locked| locked == setting)
     }
 
     /// Takes over a version that another process stored. After an error the former settings stay in force.
@@ -133,16 +99,16 @@ impl Settings {
         Ok(())
     }
 
-    /// Stores new settings and puts them in force here; other processes follow with their next [`Settings::refresh`].
-    pub async fn change(&self, new: Operating, actor: &Actor) -> Result<(), SettingsError> {
-        new.validate().map_err(SettingsError::Invalid)?;
-        let new = document(&new);
+    /// Stores new settings, made from those of version `seen`, and puts them in force here; other processes follow with
+    /// their next [`Settings::refresh`].
+    pub async fn change(&self, seen: i64, new: &Operating, actor: &Actor) -> Result<(), SettingsError> {
+        new.validate()?;
+        let new = document(new);
         self.fixed.refuse_locked(&new)?;
-        let known = self.version();
         let mut tx = database::begin(&self.db).await?;
         lock(&mut tx).await?;
         let before = match newest(&mut tx).await? {
-            Some(stored) if stored.version == known => stored.document,
+            Some(stored) if stored.version == seen => stored.document,
             // The new settings were made from older ones: storing them would undo the change between.
             _ => {
                 drop(tx);
@@ -196,9 +162,9 @@ impl Fixed {
                 merged[table][name] = value.clone();
             }
         }
-        let unreadable = |problem| SettingsError::Unreadable { version: stored.version, problem };
+        let unreadable = |problem: String| SettingsError::Unreadable { version: stored.version, problem };
         let operating: Operating = serde_json::from_value(merged).map_err(|error| unreadable(format!("{error}.")))?;
-        operating.validate().map_err(unreadable)?;
+        operating.validate().map_err(|wrong| unreadable(wrong.to_string()))?;
         Ok(InForce { version: stored.version, operating: Arc::new(operating) })
     }
 
@@ -206,10 +172,10 @@ impl Fixed {
         let changed = settings_of(new)
             .find(|(table, name, value)| self.is_locked(table, name) && self.seeds[*table][*name] != **value);
         match changed {
-            Some((table, name, _)) => Err(SettingsError::Locked {
-                setting: format!("{table}.{name}"),
-                variable: format!("MISSION_CONTROL_{}_{}", table.to_uppercase(), name.to_uppercase()),
-            }),
+            Some((table, name, _)) => {
+                let setting = format!("{table}.{name}");
+                Err(SettingsError::Locked { variable: variable(&setting), setting })
+            }
             None => Ok(()),
         }
     }

@@ -1,0 +1,150 @@
+//! One person: their role, whether they may come in, and another password.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use crate::auth::users::{self, User};
+use crate::auth::views::people::{DisablePage, FirstPasswordPage, PersonPage};
+use crate::auth::{EmailAddress, NewPassword, Permission, Role, standing};
+use crate::error::{Error, Problem, Result};
+use crate::id::UserId;
+use crate::state::AppState;
+use crate::visit::{Visit, refusal};
+use crate::web::extract::{Form, Path};
+use crate::web::frame::{FormError, Place, html};
+
+/// The routes of one person. A refused form stands under the address that it was sent to; loading that again leads back.
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/dashboard/settings/people/{id}", get(show))
+        .route("/dashboard/settings/people/{id}/role", get(go_back).post(change_role))
+        .route("/dashboard/settings/people/{id}/disable", get(ask_to_disable).post(disable))
+        .route("/dashboard/settings/people/{id}/enable", get(go_back).post(enable))
+        .route("/dashboard/settings/people/{id}/reset-password", get(go_back).post(reset_password))
+}
+
+#[derive(Deserialize)]
+struct RoleForm {
+    #[serde(default)]
+    role: String,
+}
+
+#[derive(Deserialize)]
+struct ResetForm {
+    #[serde(default)]
+    seen: String,
+}
+
+async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    page(&visit, person, StatusCode::OK, Vec::new()).await
+}
+
+async fn change_role(visit: Visit, Path(id): Path<String>, Form(form): Form<RoleForm>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    let Ok(role) = form.role.parse::<Role>() else {
+        let error = FormError { field: Some("role"), text: "There is no such role. Choose one.".to_owned() };
+        return page(&visit, person, StatusCode::UNPROCESSABLE_ENTITY, vec![error]).await;
+    };
+    let (app, email) = (&visit.app, address(&person)?);
+    let changed = standing::change_role(&app.db, &app.token_cache, &visit.actor, &email, role).await;
+    done(&visit, person, changed).await
+}
+
+async fn ask_to_disable(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    if person.disabled_at.is_some() || person.id == visit.principal.user {
+        return Ok(back_to(person.id));
+    }
+    Ok(html(StatusCode::OK, &DisablePage { frame: visit.frame(Place::Settings).await?, person }))
+}
+
+async fn disable(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    let (app, email) = (&visit.app, address(&person)?);
+    let changed = standing::disable(&app.db, &app.clock, &app.token_cache, &visit.actor, &email).await;
+    done(&visit, person, changed).await
+}
+
+async fn enable(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    let (app, email) = (&visit.app, address(&person)?);
+    let changed = standing::enable(&app.db, &app.token_cache, &visit.actor, &email).await;
+    done(&visit, person, changed).await
+}
+
+/// Answers with the password at once: sent on to another address, it would have to be kept somewhere.
+async fn reset_password(visit: Visit, Path(id): Path<String>, Form(form): Form<ResetForm>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    let (app, email, new) = (&visit.app, address(&person)?, NewPassword::random()?);
+    let (cache, seen) = (&app.token_cache, Some(form.seen.as_str()));
+    let reset = users::reset_password(&app.db, &app.passwords, cache, &visit.actor, &email, &new, seen).await;
+    if let Err(error) = reset {
+        return refused(&visit, person, error).await;
+    }
+    let page = FirstPasswordPage {
+        frame: visit.frame(Place::Settings).await?,
+        person: person.id,
+        email: person.email,
+        name: person.name,
+        password: new.into_secret(),
+        is_new: false,
+        sign_in: app.public_url.to_string(),
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+async fn go_back(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    Ok(back_to(person.id))
+}
+
+/// The person that an address names, for whoever may look at people at all.
+async fn find(visit: &Visit, id: &str) -> Result<Option<User>> {
+    visit.principal.require(Permission::ManageUsers)?;
+    let Ok(id) = id.parse::<UserId>() else { return Ok(None) };
+    Ok(users::find(&visit.app.db, id).await?)
+}
+
+fn address(person: &User) -> Result<EmailAddress> {
+    Ok(person.email.parse().map_err(anyhow::Error::from)?)
+}
+
+/// Leads back to the person, also if nothing had to be done; or says why it was not done.
+async fn done(visit: &Visit, person: User, changed: Result<bool>) -> Result<Response> {
+    match changed {
+        Ok(_) => Ok(back_to(person.id)),
+        Err(error) => refused(visit, person, error).await,
+    }
+}
+
+async fn refused(visit: &Visit, person: User, error: Error) -> Result<Response> {
+    let Problem { status, detail, .. } = refusal(error)?;
+    // What the page shows is what stands there now.
+    let person = users::find(&visit.app.db, person.id).await?.unwrap_or(person);
+    page(visit, person, status, vec![FormError { field: None, text: detail }]).await
+}
+
+async fn page(visit: &Visit, person: User, status: StatusCode, errors: Vec<FormError>) -> Result<Response> {
+    let page = PersonPage {
+        frame: visit.frame(Place::Settings).await?,
+        is_reader: person.id == visit.principal.user,
+        person,
+        errors,
+        correlation_id: visit.correlation_id.clone(),
+        now: visit.app.clock.now(),
+    };
+    Ok(html(status, &page))
+}
+
+fn back_to(person: UserId) -> Response {
+    Redirect::to(&format!("/dashboard/settings/people/{person}")).into_response()
+}
+
+async fn not_found(visit: &Visit) -> Result<Response> {
+    let advice = "Check the address, or start from the list of people in the settings.";
+    visit.not_found(Place::Settings, "There is no such person", advice).await
+}

@@ -1,0 +1,333 @@
+//! Every operating setting as people read and write it: what it means, and its values in words.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::document;
+use crate::config::{Config, Environment, Mode, OnUnknown, Operating};
+use crate::web::text;
+
+/// The word that leaves a choice to the mode.
+const BY_MODE: &str = "by_mode";
+
+const ON_OFF: &[(&str, &str)] = &[("true", "On"), ("false", "Off")];
+
+const ON_UNKNOWN: &[(&str, &str)] = &[("auto", "Send again, at most twice"), ("person", "A person decides")];
+
+/// What the program has without any file, environment or change.
+static DEFAULTS: LazyLock<(Operating, Value)> = LazyLock::new(|| {
+    let defaults = Config::load(&Environment::default()).expect("the compiled-in settings are valid").operating;
+    let document = document(&defaults);
+    (defaults, document)
+});
+
+/// One operating setting.
+pub(super) struct Setting {
+    /// As `table.name`; also the name and the id of its field.
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    /// What it means, in a sentence or two.
+    pub(super) meaning: &'static str,
+    pub(super) kind: Kind,
+    /// What it comes to in a mode, where the choice may be left to the mode.
+    by_mode: Option<fn(&Operating, Mode) -> Value>,
+}
+
+/// How a setting is written.
+pub(super) enum Kind {
+    /// One of these values, each with its words.
+    Choice(&'static [(&'static str, &'static str)]),
+    /// Whole seconds.
+    Seconds,
+    /// So many of these a second; 0 is no limit.
+    Rate(&'static str),
+}
+
+/// All of them, as they stand on the page.
+pub(super) static SETTINGS: [Setting; 13] = [
+    Setting {
+        name: "approval.required",
+        label: "Approval required",
+        meaning: "Every operation waits for a person’s yes. Off: it goes out as soon as it is asked for.",
+        kind: Kind::Choice(ON_OFF),
+        by_mode: None,
+    },
+    Setting {
+        name: "approval.four_eyes",
+        label: "Four eyes",
+        meaning: "Whoever asked may not approve.",
+        kind: Kind::Choice(ON_OFF),
+        by_mode: Some(|operating, mode| json!(operating.approval.four_eyes(mode))),
+    },
+    Setting {
+        name: "approval.allow_self_approval",
+        label: "Own approval allowed",
+        meaning: "For installations with one person: whoever asked may approve in spite of four eyes. Each such decision is marked.",
+        kind: Kind::Choice(ON_OFF),
+        by_mode: None,
+    },
+    Setting {
+        name: "approval.tokens_may_decide",
+        label: "Tokens may decide",
+        meaning: "API tokens with the scope approvals:write may approve and reject.",
+        kind: Kind::Choice(ON_OFF),
+        by_mode: Some(|operating, mode| json!(operating.approval.tokens_may_decide(mode))),
+    },
+    Setting {
+        name: "approval.pending_seconds",
+        label: "Time to decide",
+        meaning: "How long an operation waits for a decision before it expires unsent.",
+        kind: Kind::Seconds,
+        by_mode: None,
+    },
+    Setting {
+        name: "approval.execution_window_seconds",
+        label: "Time to send",
+        meaning: "How long after its approval an operation may still go out.",
+        kind: Kind::Seconds,
+        by_mode: None,
+    },
+    Setting {
+        name: "dispatch.sms_segments_per_second",
+        label: "SMS segments a second",
+        meaning: "How much one sender number sends. 0: no limit of ours. Empty: as the mode decides.",
+        kind: Kind::Rate("segment"),
+        by_mode: Some(|operating, mode| json!(operating.dispatch.sms_segments_per_second(mode))),
+    },
+    Setting {
+        name: "dispatch.calls_per_second",
+        label: "Calls a second",
+        meaning: "How many calls one sender number starts. 0: no limit of ours.",
+        kind: Kind::Rate("call"),
+        by_mode: None,
+    },
+    Setting {
+        name: "dispatch.deadline_seconds",
+        label: "Deadline of a try",
+        meaning: "How long one try to hand an operation to Twilio may take before its outcome counts as unknown.",
+        kind: Kind::Seconds,
+        by_mode: None,
+    },
+    Setting {
+        name: "dispatch.settle_seconds",
+        label: "Settling time",
+        meaning: "How long after that deadline Twilio may still come to list what it accepted.",
+        kind: Kind::Seconds,
+        by_mode: None,
+    },
+    Setting {
+        name: "dispatch.on_unknown",
+        label: "If Twilio never got it",
+        meaning: "What happens after a try whose outcome was unknown, once Twilio’s list proves that nothing arrived.",
+        kind: Kind::Choice(ON_UNKNOWN),
+        by_mode: Some(|operating, mode| match operating.dispatch.on_unknown(mode) {
+            OnUnknown::Auto => json!("auto"),
+            OnUnknown::Person => json!("person"),
+        }),
+    },
+    Setting {
+        name: "dispatch.sender_is_exclusive",
+        label: "Only we send from our numbers",
+        meaning: "Only then may a message in Twilio’s list be taken for ours by its content.",
+        kind: Kind::Choice(ON_OFF),
+        by_mode: Some(|operating, mode| json!(operating.dispatch.sender_is_exclusive(mode))),
+    },
+    Setting {
+        name: "api.require_idempotency_key",
+        label: "Idempotency key required",
+        meaning: "Requests without a key are refused. Off: each is given a key of its own.",
+        kind: Kind::Choice(ON_OFF),
+        by_mode: None,
+    },
+];
+
+impl Setting {
+    /// Its value in a document, which may come from a program that did not have it.
+    pub(super) fn value_in<'a>(&self, document: &'a Value) -> Option<&'a Value> {
+        let (table, name) = self.name.split_once('.')?;
+        document.get(table)?.get(name)
+    }
+
+    /// Puts a value of it into a document of all settings.
+    pub(super) fn put(&self, document: &mut Value, value: Value) {
+        if let Some((table, name)) = self.name.split_once('.') {
+            document[table][name] = value;
+        }
+    }
+
+    /// Its value without any file, environment or change.
+    pub(super) fn default_value(&self) -> &Value {
+        self.value_in(&DEFAULTS.1).unwrap_or(&Value::Null)
+    }
+
+    /// A value as its field holds it.
+    pub(super) fn written(&self, value: &Value) -> String {
+        match (&self.kind, value) {
+            // The field for a number has no place for a word.
+            (Kind::Rate(_), Value::String(_)) => String::new(),
+            (_, Value::String(word)) => word.clone(),
+            (_, Value::Number(number)) => {
+                number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string())
+            }
+            (_, value) => value.to_string(),
+        }
+    }
+
+    /// The value that its field holds, or what to write instead.
+    pub(super) fn read(&self, typed: &str) -> Result<Value, &'static str> {
+        let typed = typed.trim();
+        match &self.kind {
+            Kind::Choice(options) if options.iter().any(|(value, _)| *value == typed) => {
+                Ok(typed.parse::<bool>().map_or_else(|_| json!(typed), |chosen| json!(chosen)))
+            }
+            Kind::Choice(_) if typed == BY_MODE && self.by_mode.is_some() => Ok(json!(BY_MODE)),
+            Kind::Choice(_) => Err("Choose one of the options."),
+            Kind::Seconds => {
+                typed.parse::<u32>().map(|seconds| json!(seconds)).map_err(|_| "Write whole seconds, for example 3600.")
+            }
+            Kind::Rate(_) if typed.is_empty() && self.by_mode.is_some() => Ok(json!(BY_MODE)),
+            Kind::Rate(_) => typed
+                .parse::<f64>()
+                .ok()
+                .filter(|rate| rate.is_finite())
+                .map(|rate| json!(rate))
+                .ok_or("Write a number, for example 2.5."),
+        }
+    }
+
+    /// A value as a person says it.
+    pub(super) fn in_words(&self, value: &Value) -> String {
+        match (&self.kind, value) {
+            (_, Value::String(word)) if word == BY_MODE => "As the mode decides".to_owned(),
+            (Kind::Choice(options), value) => {
+                let written = self.written(value);
+                let option = options.iter().find(|(known, _)| *known == written);
+                option.map_or(written, |(_, words)| (*words).to_owned())
+            }
+            (Kind::Seconds, value) => match value.as_i64() {
+                Some(seconds) => text::span(time::Duration::seconds(seconds)),
+                None => value.to_string(),
+            },
+            (Kind::Rate(noun), value) => match value.as_f64() {
+                Some(0.0) => "No limit of ours".to_owned(),
+                Some(1.0) => format!("1 {noun} a second"),
+                Some(rate) => format!("{rate} {noun}s a second"),
+                None => value.to_string(),
+            },
+        }
+    }
+
+    /// What leaving it to the mode comes to: in words, for the sandbox and for live mode.
+    pub(super) fn in_modes(&self) -> Option<[String; 2]> {
+        let by_mode = self.by_mode?;
+        Some([Mode::Sandbox, Mode::Live].map(|mode| self.in_words(&by_mode(&DEFAULTS.0, mode))))
+    }
+
+    /// What is in force, in words; with what it comes to in this mode, if the mode decides.
+    pub(super) fn in_force(&self, operating: &Operating, value: &Value, mode: Mode) -> String {
+        match self.by_mode {
+            Some(by_mode) if value == BY_MODE => {
+                format!("{}, because the mode is {mode}", self.in_words(&by_mode(operating, mode)))
+            }
+            _ => self.in_words(value),
+        }
+    }
+
+    /// What it is without any choice, in words.
+    pub(super) fn default_in_words(&self) -> String {
+        let default = self.default_value();
+        let words = lower(&self.in_words(default));
+        match (&self.kind, self.in_modes()) {
+            (_, Some([sandbox, live])) => {
+                format!("{words} (sandbox: {}; live: {})", lower(&sandbox), lower(&live))
+            }
+            (Kind::Seconds, None) if words != format!("{default} s") => format!("{default}, which is {words}"),
+            _ => words,
+        }
+    }
+
+    /// The values to choose from, each with its words; none if the value is typed.
+    pub(super) fn options(&self) -> Vec<(&'static str, String)> {
+        let Kind::Choice(options) = &self.kind else { return Vec::new() };
+        let by_mode = self.by_mode.map(|_| (BY_MODE, self.in_words(&json!(BY_MODE))));
+        by_mode.into_iter().chain(options.iter().map(|(value, words)| (*value, (*words).to_owned()))).collect()
+    }
+}
+
+/// Words inside a sentence.
+fn lower(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::settings_of;
+
+    fn setting(name: &str) -> &'static Setting {
+        SETTINGS.iter().find(|setting| setting.name == name).expect("a setting")
+    }
+
+    #[test]
+    fn every_setting_is_on_the_page() {
+        let mut known: Vec<String> =
+            settings_of(&DEFAULTS.1).map(|(table, name, _)| format!("{table}.{name}")).collect();
+        let mut shown: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
+        known.sort();
+        shown.sort_unstable();
+        assert_eq!(shown, known);
+    }
+
+    #[test]
+    fn the_mode_decides_by_default_wherever_it_can() {
+        for setting in SETTINGS.iter().filter(|setting| setting.by_mode.is_some()) {
+            assert_eq!(setting.default_value(), BY_MODE, "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn what_a_field_holds_is_read_back_as_it_was() {
+        for setting in &SETTINGS {
+            let default = setting.default_value();
+            assert_eq!(setting.read(&setting.written(default)).as_ref(), Ok(default), "{}", setting.name);
+            for (value, _) in setting.options() {
+                assert_eq!(setting.written(&setting.read(value).expect("an option")), value, "{}", setting.name);
+            }
+        }
+        assert_eq!(setting("dispatch.sms_segments_per_second").read(" 2.5 "), Ok(json!(2.5)));
+        for (name, typed) in [
+            ("approval.required", "by_mode"),
+            ("approval.required", ""),
+            ("approval.pending_seconds", "1 day"),
+            ("approval.pending_seconds", "-1"),
+            ("dispatch.calls_per_second", ""),
+            ("dispatch.calls_per_second", "inf"),
+            ("dispatch.on_unknown", "true"),
+        ] {
+            assert!(setting(name).read(typed).is_err(), "{name}: {typed}");
+        }
+    }
+
+    #[test]
+    fn values_are_said_in_words() {
+        for (name, value, words) in [
+            ("approval.required", json!(false), "Off"),
+            ("approval.four_eyes", json!("by_mode"), "As the mode decides"),
+            ("approval.pending_seconds", json!(86_400), "1 day"),
+            ("dispatch.calls_per_second", json!(0.0), "No limit of ours"),
+            ("dispatch.calls_per_second", json!(1.0), "1 call a second"),
+            ("dispatch.sms_segments_per_second", json!(2.5), "2.5 segments a second"),
+            ("dispatch.on_unknown", json!("person"), "A person decides"),
+            ("dispatch.on_unknown", json!("ask the stars"), "ask the stars"),
+        ] {
+            assert_eq!(setting(name).in_words(&value), words);
+        }
+        let four_eyes = setting("approval.four_eyes");
+        assert_eq!(four_eyes.in_force(&DEFAULTS.0, &json!("by_mode"), Mode::Live), "On, because the mode is live");
+        assert_eq!(four_eyes.default_in_words(), "as the mode decides (sandbox: off; live: on)");
+        assert_eq!(setting("dispatch.deadline_seconds").default_in_words(), "30 s");
+        assert_eq!(setting("approval.pending_seconds").default_in_words(), "86400, which is 1 day");
+    }
+}
