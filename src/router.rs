@@ -7,7 +7,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, auth, callback, guard, operation, web};
+use crate::{approval, audit, auth, callback, guard, operation, web};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
@@ -15,7 +15,7 @@ pub(crate) fn router(app: &AppState) -> Router {
     let open = Router::new().merge(web::health::router()).merge(web::assets::router());
 
     // Whoever signed in, or holds a token. No other site can act in a person's name.
-    let waiting = operation::api::waiting();
+    let waiting = operation::api::waiting().merge(audit::export::router());
     let signed_in = Router::new()
         .merge(auth::router())
         .merge(operation::api::listing())
@@ -23,6 +23,7 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(guard::api::router())
         .merge(operation::pages::router())
         .merge(guard::page::router())
+        .merge(audit::router())
         .merge(web::preferences::router());
 
     // Twilio, by its signature.

@@ -3,6 +3,7 @@
 mod support;
 
 mod approval;
+mod audit_page;
 mod auth;
 mod back_in_time;
 mod bad_days;
