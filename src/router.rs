@@ -7,7 +7,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, audit, auth, callback, guard, operation, web};
+use crate::{approval, audit, auth, callback, guard, metrics, operation, web};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
@@ -24,6 +24,7 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(operation::pages::router())
         .merge(guard::page::router())
         .merge(audit::router())
+        .merge(metrics::router())
         .merge(web::preferences::router());
 
     // Twilio, by its signature.

@@ -11,6 +11,7 @@ mod bad_input;
 mod callbacks;
 mod fence;
 mod idempotency;
+mod metrics;
 mod migrations;
 mod pages;
 mod private_postgres;
