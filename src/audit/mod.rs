@@ -14,7 +14,7 @@ mod csv;
 mod difference;
 pub(crate) mod export;
 mod pages;
-mod views;
+pub(crate) mod views;
 mod words;
 
 use axum::Router;

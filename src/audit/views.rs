@@ -15,7 +15,7 @@ use crate::web::text;
 
 #[derive(Template)]
 #[template(path = "audit/list.html")]
-pub(super) struct AuditPage {
+pub(crate) struct AuditPage {
     pub(super) frame: Frame,
     pub(super) now: OffsetDateTime,
     pub(super) query: AuditQuery,
@@ -77,6 +77,10 @@ impl Row {
     fn moved(&self) -> Option<Moved<'_>> {
         let state = self.line.to_state.as_deref().filter(|state| Some(*state) != self.line.from_state.as_deref())?;
         Some(Moved { state, icon: status::words(state).icon })
+    }
+
+    fn has_before(&self) -> bool {
+        self.differences.iter().any(|difference| difference.before.is_some())
     }
 
     /// What a person said about it.
@@ -158,5 +162,83 @@ impl AuditPage {
             .iter()
             .any(|subject| subject.name == action || subject.actions.iter().any(|(name, _)| *name == action));
         (!action.is_empty() && !is_known).then_some(action)
+    }
+}
+
+#[cfg(test)]
+impl AuditPage {
+    /// A page whose every text is this one.
+    pub(crate) fn sample(text: &str) -> Self {
+        let own = || Some(text.to_owned());
+        let line = |action: &str, object: &str, mode: Option<&str>| Line {
+            id: 1,
+            seq: 1,
+            at: OffsetDateTime::UNIX_EPOCH,
+            actor: text.to_owned(),
+            person: own(),
+            token: mode.and_then(|_| own()),
+            action: action.to_owned(),
+            object: object.to_owned(),
+            from_state: Some("approved".to_owned()),
+            to_state: mode.map(|_| "sending".to_owned()),
+            mode: mode.map(str::to_owned),
+            ip: mode.and_then(|_| own()),
+            correlation_id: own(),
+            details: serde_json::json!({ "reason": text, "before": { (text): 1 }, "after": { (text): text } }),
+            hash: Vec::new(),
+        };
+        let operation = "operation/019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2";
+        let rows = [
+            line("dispatch.claimed", operation, Some("sandbox")),
+            line("approval.granted", operation, Some("live")),
+            line("vault.set", "vault/twilio_auth_token", None),
+            line(text, text, None),
+        ];
+        Self {
+            people: vec![(text.to_owned(), text.to_owned())],
+            rows: rows.map(|line| Row::of(line, Mode::Sandbox)).into(),
+            older: own(),
+            is_continued: true,
+            ..Self::sample_empty(text)
+        }
+    }
+
+    /// Nothing to show, under this filter.
+    pub(crate) fn sample_empty(actor: &str) -> Self {
+        Self {
+            frame: Frame::sample(crate::web::frame::Place::Audit),
+            now: OffsetDateTime::UNIX_EPOCH,
+            query: AuditQuery { actor: actor.to_owned(), action: actor.to_owned(), ..AuditQuery::default() },
+            people: Vec::new(),
+            rows: Vec::new(),
+            older: None,
+            is_continued: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_leads_to_the_page_of_its_object() {
+        let page = AuditPage::sample("Ada");
+        let objects: Vec<_> = page.rows.iter().map(Row::object).collect();
+        let operation = "/dashboard/operations/019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2";
+        assert_eq!(objects[0], (Some(operation.to_owned()), "019ab2c4-7e1…41c2".to_owned()));
+        assert_eq!(objects[1].0, None, "an operation of the other mode has no page here");
+        assert_eq!(objects[2].0.as_deref(), Some("/dashboard/settings?tab=integrations"));
+        assert_eq!(objects[3], (None, "Ada".to_owned()));
+    }
+
+    #[test]
+    fn behind_a_token_stands_its_owner() {
+        let page = AuditPage::sample("Ada");
+        assert_eq!(
+            (page.rows[0].who(), page.rows[0].who_exactly().as_deref()),
+            ("key Ada".to_owned(), Some("owner Ada"))
+        );
+        assert_eq!((page.rows[2].who(), page.rows[2].who_exactly()), ("Ada".to_owned(), None));
     }
 }

@@ -85,12 +85,13 @@ pub(super) const SUBJECTS: [Subject; 10] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 6] = [
+pub(super) const PARTS: [(&str, &str); 7] = [
     ("dispatch", "Dispatcher"),
     ("twilio", "Twilio"),
     ("clock", "Clock"),
     ("reconciler", "Reconciler"),
     ("start", "Start of the service"),
+    ("first start", "First start of the service"),
     ("command line", "Command line"),
 ];
 

@@ -21,7 +21,7 @@ const FRESH: Duration = Duration::from_secs(1);
 const SETTLED: Duration = Duration::from_secs(30);
 
 /// How far back is counted at most. Whoever asks more seldom has gaps instead of a long statement.
-const LONGEST: time::Duration = time::Duration::hours(1);
+const LONGEST: time::Duration = time::Duration::minutes(10);
 
 /// States that are worth counting one by one: work that is not over.
 const OPEN: [State; 6] =
@@ -84,7 +84,7 @@ impl Metrics {
             "oldest" => self.queue("mission_control_queue_oldest_seconds", kind).set(value),
             "waiting" => self.gauge("mission_control_waiting_for_approval", Vec::new()).set(value),
             "waiting_oldest" => {
-                self.gauge("mission_control_waiting_for_approval_oldest_seconds", Vec::new()).set(value)
+                self.gauge("mission_control_waiting_for_approval_oldest_seconds", Vec::new()).set(value);
             }
             "attention" => self.gauge("mission_control_needs_attention", Vec::new()).set(value),
             "hold" => self.gauge("mission_control_hold", Vec::new()).set(value),
@@ -145,14 +145,17 @@ async fn figures(app: &AppState, since: OffsetDateTime) -> sqlx::Result<(Vec<Fig
         with clock as materialized (
             select clock_timestamp() + $1::interval as at
         ), span as materialized (
-            select $3::timestamptz as since, greatest($3::timestamptz, at - $4::interval) as until
+            select greatest($3::timestamptz, at - $4::interval) as until
             from clock
         ), line as (
-            select o.kind, l.action, l.to_state, l.from_state is distinct from l.to_state as has_moved
-            from span
-            join audit_lines l on l.at >= span.since and l.at < span.until
-            join operations o on o.id = substr(l.object, 11)::uuid
-            where l.object like 'operation/%' and o.mode = $2
+            -- values and look-ups, not joins, which might read the history from its beginning
+            select
+                (select kind from operations where id = substr(object, 11)::uuid) as kind,
+                action,
+                to_state,
+                from_state is distinct from to_state as has_moved
+            from audit_lines
+            where at >= $3 and at < (select until from span) and mode = $2 and object like 'operation/%'
         ), queue as (
             select o.kind, count(*) as depth, min(greatest(o.approved_at, o.not_before)) as oldest
             from operations o, clock
