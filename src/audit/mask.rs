@@ -55,7 +55,7 @@ mod tests {
     fn numbers_are_hidden_however_they_are_written() {
         for (words, shown) in [
             ("The number +14155550132 is not valid.", "The number +1••••••0132 is not valid."),
-            ("Call +1 (415) 555-0132. Then +44 7700 900612", "Call +1••••••0132. Then +4••••••0612"),
+            ("Call +1 (415) 555-0132. Then +44 7700 900612", "Call +1••••••0132. Then +4•••••••0612"),
             ("do_not_contact/+14155550132", "do_not_contact/+1••••••0132"),
             ("++14155550132", "++1••••••0132"),
             ("2 + 2 = 4, +12 345, a+b", "2 + 2 = 4, +12 345, a+b"),
