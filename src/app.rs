@@ -24,6 +24,7 @@ use crate::database;
 use crate::dispatch::{changes, fence::Fence, worker};
 use crate::error::Error;
 use crate::guard::{incarnation, mode};
+use crate::metrics::{self, Metrics};
 use crate::router;
 use crate::sandbox::{self, Pace, Sandbox};
 use crate::settings::{Settings, SettingsError};
@@ -278,6 +279,7 @@ impl Starting {
             clock: self.clock.clone(),
             settings,
             vault,
+            metrics: Metrics::new(config.mode, &self.clock),
             changes,
             passwords,
             token_cache: TokenCache::default(),
@@ -329,6 +331,7 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     let (tracker, stopping) = (&app.tasks.tracker, &app.tasks.stopping);
     tracker.spawn(worker::run(app.clone(), Arc::new(fence)));
     tracker.spawn(worker::sweep(app.clone()));
+    tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
     tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));
 }

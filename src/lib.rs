@@ -12,6 +12,7 @@ pub mod config;
 pub mod database;
 pub mod private_postgres;
 pub mod telemetry;
+pub mod metrics;
 
 // Small types that everything speaks in.
 pub mod clock;

@@ -7,7 +7,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, auth, callback, guard, operation, settings, speech, web};
+use crate::{approval, audit, auth, callback, guard, metrics, operation, settings, speech, web};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
@@ -16,7 +16,7 @@ pub(crate) fn router(app: &AppState) -> Router {
         Router::new().merge(web::health::router()).merge(web::assets::router()).merge(speech::test_recording::router());
 
     // Whoever signed in, or holds a token. No other site can act in a person's name.
-    let waiting = operation::api::waiting();
+    let waiting = operation::api::waiting().merge(audit::export::router());
     let signed_in = Router::new()
         .merge(auth::router())
         .merge(auth::pages::router())
@@ -26,6 +26,8 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(operation::pages::router())
         .merge(guard::page::router())
         .merge(settings::pages::router())
+        .merge(audit::router())
+        .merge(metrics::router())
         .merge(web::preferences::router());
 
     // Twilio, by its signature.

@@ -10,6 +10,7 @@ use crate::auth::{Passwords, TokenCache};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 use crate::dispatch::changes::Changes;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
@@ -36,6 +37,8 @@ pub struct AppState {
     pub twilio: Twilio,
     /// Keys other than the auth token with which Twilio may sign.
     pub shared_keys: Arc<[SharedKey]>,
+    /// Figures for Prometheus.
+    pub metrics: Metrics,
     /// Who changed, for those who wait.
     pub changes: Changes,
     /// Hashes and checks passwords, a few at a time.

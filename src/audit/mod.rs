@@ -4,10 +4,30 @@
 //! Hot statements insert their line within their own SQL, so that asking and claiming stay one statement; everything
 //! else calls [`record`].
 
+mod list;
+mod mask;
+mod query;
+
+// How it is read: by programs, by people, as a table.
+mod api;
+mod csv;
+mod difference;
+pub(crate) mod export;
+mod pages;
+pub(crate) mod views;
+mod words;
+
+use axum::Router;
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::id::{TokenId, UserId};
+use crate::state::AppState;
+
+/// The routes of the page and of the API.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new().merge(api::router()).merge(pages::router())
+}
 
 /// Who made a change: a person, a token acting for one, or a part of the service.
 #[derive(Clone, Debug)]

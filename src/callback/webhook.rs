@@ -61,6 +61,12 @@ async fn status(
         effect = ?effect,
         mode = %app.config.mode,
     );
+    let callbacks = app.metrics.callbacks();
+    match effect {
+        Effect::Moved => callbacks.accepted.increment(1),
+        Effect::Nothing => callbacks.duplicate.increment(1),
+        Effect::Orphan => callbacks.orphan.increment(1),
+    }
     if effect == Effect::Moved {
         app.changes.announce(operation);
     }
@@ -71,7 +77,7 @@ async fn status(
 /// query byte for byte: `Host` and forwarding headers could say anything.
 async fn verify(app: &AppState, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Vec<(String, String)>> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(given) = header(signature::SIGNATURE_HEADER) else { return Err(refused("missing").into()) };
+    let Some(given) = header(signature::SIGNATURE_HEADER) else { return Err(refused(app, "missing").into()) };
     let url = app.public_url.join(uri.path_and_query().map_or("/", |path| path.as_str()));
     let is_form = has_content_type(headers, "application/x-www-form-urlencoded");
     let params: Vec<(String, String)> = if is_form {
@@ -98,12 +104,13 @@ async fn verify(app: &AppState, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> 
         Some(SignedBy::SharedKey(_)) if tokens.iter().any(|token| account == Some(token.account_sid.as_str())) => {
             Ok(params)
         }
-        Some(_) => Err(refused("another account").into()),
-        None => Err(refused("does not fit").into()),
+        Some(_) => Err(refused(app, "another account").into()),
+        None => Err(refused(app, "does not fit").into()),
     }
 }
 
-fn refused(why: &'static str) -> Problem {
+fn refused(app: &AppState, why: &'static str) -> Problem {
+    app.metrics.callbacks().bad_signature.increment(1);
     tracing::warn!(event = "twilio.callback", refused = why, "a callback was refused");
     Problem::forbidden("bad_signature", "The signature does not fit.")
 }

@@ -28,6 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use self::headers::Https;
 use crate::config::Mode;
 use crate::error::Problem;
+use crate::metrics::requests;
 use crate::state::AppState;
 
 /// Longest a handler may take; past this the caller hears 503 and may repeat with the same key.
@@ -37,11 +38,12 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// The layers around every route, the outermost first:
 ///
 /// 1. correlation id: names the request in its answer and in every log line, and logs its end;
-/// 2. problems: writes the body of every refusal, as a document or as a page;
-/// 3. panics: a bug in one handler answers 500 and takes nothing else down;
-/// 4. client: whose address it is, believing only configured proxies;
-/// 5. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
-/// 6. size: a body over the limit is refused, in a way that its sender can hear.
+/// 2. figures: counts the request by its route and status, and measures it;
+/// 3. problems: writes the body of every refusal, as a document or as a page;
+/// 4. panics: a bug in one handler answers 500 and takes nothing else down;
+/// 5. client: whose address it is, believing only configured proxies;
+/// 6. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
+/// 7. size: a body over the limit is refused, in a way that its sender can hear.
 pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     router
         .layer(from_fn(size::limit))
@@ -49,6 +51,7 @@ pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
         .layer(from_fn_with_state(app.clone(), client::identify))
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(from_fn_with_state(app.config.mode, problems::write))
+        .layer(from_fn_with_state(app.metrics.clone(), requests::count))
         .layer(from_fn(correlation::name))
 }
 

@@ -104,16 +104,3 @@ pub(crate) static VAULT: Guide = Guide {
         },
     ],
 };
-
-pub(crate) static AUDIT: Guide = Guide {
-    title: "Audit log",
-    purpose: "Who did what, on what, when and from where.",
-    part: None,
-    icon: "audit",
-    state: "Every change is already written down and cannot be edited. This page does not list all of them yet.",
-    steps: &[Step {
-        title: "Read the story of one operation",
-        text: "Its page shows every change in order, with who made it and Twilio’s own reports beside it.",
-        command: None,
-    }],
-};

@@ -3,6 +3,7 @@
 mod support;
 
 mod approval;
+mod audit_page;
 mod auth;
 mod back_in_time;
 mod bad_days;
@@ -11,6 +12,7 @@ mod callbacks;
 mod calls;
 mod fence;
 mod idempotency;
+mod metrics;
 mod migrations;
 mod pages;
 mod private_postgres;

@@ -10,7 +10,7 @@ use crate::operation::views::help::HelpPage;
 use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::frame::{Place, html};
-use crate::web::views::{AUDIT, Guide, INTEGRATIONS, PlacePage, VAULT};
+use crate::web::views::{Guide, INTEGRATIONS, PlacePage, VAULT};
 
 /// The routes of these places.
 pub(super) fn router() -> Router<AppState> {
@@ -18,7 +18,6 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/dashboard/integrations", guide(Place::Integrations, &INTEGRATIONS))
         .route("/dashboard/settings", guide(Place::Settings, &VAULT))
-        .route("/dashboard/audit", guide(Place::Audit, &AUDIT))
         .route("/dashboard/help", get(help))
 }
 

@@ -9,10 +9,11 @@ use super::{
     samples::HOSTILE, status::STATES,
 };
 use crate::{
+    audit::views::AuditPage,
     auth::views::{LoginPage, PasswordPage},
     web::{
         frame::{FormError, Frame, Place, html},
-        views::{AUDIT, ErrorPage, INTEGRATIONS, PlacePage, VAULT},
+        views::{ErrorPage, INTEGRATIONS, PlacePage, VAULT},
     },
 };
 
@@ -64,7 +65,9 @@ fn pages() -> Vec<(String, String)> {
         ("help", HelpPage { frame: Frame::sample(Place::Help) }.render()),
         ("integrations", place(Place::Integrations, &INTEGRATIONS)),
         ("vault", place(Place::Settings, &VAULT)),
-        ("audit", place(Place::Audit, &AUDIT)),
+        ("audit", AuditPage::sample(HOSTILE).render()),
+        ("audit_empty", AuditPage::sample_empty("").render()),
+        ("audit_filtered", AuditPage::sample_empty(HOSTILE).render()),
         ("operations", OperationsPage::sample().render()),
         ("operations_empty", OperationsPage::sample_empty().render()),
         ("operations_filtered", OperationsPage::sample_filtered().render()),

@@ -20,6 +20,7 @@ use mission_control::config::{Config, Environment, PublicUrl};
 use mission_control::dispatch::changes::Changes;
 use mission_control::error::Problem;
 use mission_control::id::TokenId;
+use mission_control::metrics::Metrics;
 use mission_control::settings::Settings;
 use mission_control::state::AppState;
 use mission_control::twilio::Twilio;
@@ -77,6 +78,7 @@ impl Service {
             vault: vault.await.expect("a vault"),
             twilio: Twilio::new(None).expect("a client"),
             shared_keys: Arc::new([]),
+            metrics: Metrics::new(config.mode, &clock),
             changes: Changes::new().0,
             config: Arc::new(config),
             db,

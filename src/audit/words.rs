@@ -1,0 +1,136 @@
+//! What was done and by whom, in plain words. The name of an action is `subject.verb`.
+
+/// The actions of one subject.
+pub(super) struct Subject {
+    /// The first part of the actions' names.
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    /// Each action's whole name, with what it means.
+    pub(super) actions: &'static [(&'static str, &'static str)],
+}
+
+/// Every subject, in the order in which an operation meets them.
+pub(super) const SUBJECTS: [Subject; 10] = [
+    Subject {
+        name: "operation",
+        label: "Requests",
+        actions: &[
+            ("operation.asked", "Requested"),
+            ("operation.cancelled", "Cancelled"),
+            ("operation.resolved", "Settled what happened"),
+            ("operation.acknowledged", "Took it off the attention list"),
+        ],
+    },
+    Subject {
+        name: "approval",
+        label: "Decisions",
+        actions: &[
+            ("approval.granted", "Approved"),
+            ("approval.rejected", "Rejected"),
+            ("approval.expired", "Time ran out"),
+        ],
+    },
+    Subject {
+        name: "dispatch",
+        label: "Sending",
+        actions: &[
+            ("dispatch.claimed", "Began to send"),
+            ("dispatch.accepted", "Accepted by Twilio"),
+            ("dispatch.refused", "Refused by Twilio"),
+            ("dispatch.not_sent", "Not sent, may be tried again"),
+            ("dispatch.unknown", "Outcome unknown"),
+            ("dispatch.needs_review", "Left for a person to settle"),
+            ("dispatch.reconciled", "Settled by a report"),
+        ],
+    },
+    Subject { name: "twilio", label: "Reports", actions: &[("twilio.callback", "Twilio reported")] },
+    Subject {
+        name: "hold",
+        label: "Hold",
+        actions: &[("hold.set", "Put all sending on hold"), ("hold.released", "Resumed sending")],
+    },
+    Subject {
+        name: "vault",
+        label: "API Vault",
+        actions: &[
+            ("vault.set", "Stored a key"),
+            ("vault.removed", "Removed a key"),
+            ("vault.previous_revoked", "Revoked the previous key"),
+            ("vault.rotated", "Rotated the master key"),
+        ],
+    },
+    Subject { name: "settings", label: "Settings", actions: &[("settings.changed", "Changed the settings")] },
+    Subject {
+        name: "user",
+        label: "People",
+        actions: &[
+            ("user.signed_in", "Signed in"),
+            ("user.signed_out", "Signed out"),
+            ("user.password_changed", "Changed the password"),
+            ("user.password_reset", "Reset the password"),
+            ("user.added", "Added a person"),
+            ("user.disabled", "Disabled a person"),
+        ],
+    },
+    Subject {
+        name: "token",
+        label: "API tokens",
+        actions: &[("token.created", "Created a token"), ("token.revoked", "Revoked a token")],
+    },
+    Subject {
+        name: "deployment",
+        label: "Installation",
+        actions: &[("deployment.recognised", "Recognised the database at start")],
+    },
+];
+
+/// The parts of the service that act by themselves: the name in a line, and how the page calls it.
+pub(super) const PARTS: [(&str, &str); 7] = [
+    ("dispatch", "Dispatcher"),
+    ("twilio", "Twilio"),
+    ("clock", "Clock"),
+    ("reconciler", "Reconciler"),
+    ("start", "Start of the service"),
+    ("first start", "First start of the service"),
+    ("command line", "Command line"),
+];
+
+/// What an action means; one that is not in the table is told by its own name.
+pub(super) fn action(name: &str) -> String {
+    let known = SUBJECTS.iter().flat_map(|subject| subject.actions).find(|(known, _)| *known == name);
+    known.map_or_else(|| readable(name), |(_, words)| (*words).to_owned())
+}
+
+/// What the page calls who acted.
+pub(super) fn part(name: &str) -> &str {
+    PARTS.iter().find(|(known, _)| *known == name).map_or(name, |(_, words)| words)
+}
+
+/// `call.answered_late` as `Call answered late`.
+fn readable(name: &str) -> String {
+    let words = name.replace(['.', '_'], " ");
+    let mut letters = words.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_action_stands_under_its_subject_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for subject in &SUBJECTS {
+            for (name, words) in subject.actions {
+                assert!(name.strip_prefix(subject.name).is_some_and(|rest| rest.starts_with('.')), "{name}");
+                assert!(seen.insert(name) && action(name) == *words, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_still_readable() {
+        assert_eq!(action("call.answered_late"), "Call answered late");
+        assert_eq!((action("").as_str(), part("ada@example.com"), part("clock")), ("", "ada@example.com", "Clock"));
+    }
+}
