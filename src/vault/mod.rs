@@ -7,6 +7,7 @@ pub mod commands;
 mod credentials;
 mod entries;
 mod error;
+mod finding;
 mod key_file;
 mod key_ring;
 mod listing;
@@ -14,6 +15,7 @@ mod name;
 mod rotation;
 mod sealed;
 mod signatures;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,12 +33,14 @@ use key_ring::KeyRing;
 
 pub use credentials::{Source, TwilioCredentials};
 pub use error::VaultError;
+pub use finding::{Checked, Finding};
 pub use key_file::KeyFileError;
 pub use key_ring::KeyRingError;
 pub use listing::{Entry, EntryState};
 pub use name::{InvalidSecret, UnknownVaultName, VaultName};
 pub use rotation::Rotation;
 pub use signatures::WebhookToken;
+pub use verify::{LastVerification, Verification};
 
 /// The open vault of one mode; cheap to clone.
 #[derive(Clone)]
