@@ -7,7 +7,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, auth, callback, guard, operation, speech, web};
+use crate::{approval, auth, callback, guard, operation, speech, vault, web};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
@@ -24,6 +24,8 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(guard::api::router())
         .merge(operation::pages::router())
         .merge(guard::page::router())
+        .merge(vault::api::router())
+        .merge(vault::pages::router())
         .merge(web::preferences::router());
 
     // Twilio, by its signature.

@@ -65,6 +65,15 @@ pub struct Previous {
     pub accepted_until: Option<OffsetDateTime>,
 }
 
+impl Entry {
+    /// What answers show of the value: a telephone number, the last four characters of anything else, or nothing.
+    pub(crate) fn ending(&self) -> Option<String> {
+        let hint = self.hint.as_deref()?;
+        let shown = if self.name == VaultName::TwilioPhoneNumber { 0 } else { hint.len().saturating_sub(4) };
+        hint.get(shown..).map(str::to_owned)
+    }
+}
+
 impl Vault {
     /// All entries, in the order in which they are shown.
     pub async fn list(&self) -> Result<Vec<Entry>, VaultError> {

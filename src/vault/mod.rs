@@ -1,6 +1,7 @@
 //! Credentials at rest. Each version of each secret is encrypted under a data key of its own, which is wrapped by a
 //! master key that is never in the database. A secret is decrypted at the moment of its use and shown nowhere.
 
+pub(crate) mod api;
 mod canary;
 mod cipher;
 pub mod commands;
@@ -12,10 +13,12 @@ mod key_file;
 mod key_ring;
 mod listing;
 mod name;
+pub(crate) mod pages;
 mod rotation;
 mod sealed;
 mod signatures;
 mod verify;
+pub(crate) mod views;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The parts of the settings place: each has an address of its own, so that it can be linked, kept and gone back to.
 
+use super::frame::Frame;
+
 /// A part of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SettingsTab {
@@ -15,7 +17,13 @@ pub(crate) enum SettingsTab {
 
 impl SettingsTab {
     /// All of them, as they stand on the page.
-    pub(crate) const ALL: [Self; 4] = [Self::ApiKeys, Self::Sending, Self::People, Self::Tokens];
+    const ALL: [Self; 4] = [Self::ApiKeys, Self::Sending, Self::People, Self::Tokens];
+
+    /// Those that the reader of a page may open: people are for admins, as `Permission::ManageUsers` says.
+    pub(crate) fn shown_in(frame: &Frame) -> impl Iterator<Item = Self> {
+        let is_admin = frame.signed_in.as_ref().is_some_and(|person| person.role == "admin");
+        Self::ALL.into_iter().filter(move |tab| is_admin || *tab != Self::People)
+    }
 
     /// What the tab says.
     pub(crate) fn label(self) -> &'static str {

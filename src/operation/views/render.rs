@@ -12,7 +12,7 @@ use crate::{
     auth::views::{LoginPage, PasswordPage},
     web::{
         frame::{FormError, Frame, Place, html},
-        views::{AUDIT, ErrorPage, INTEGRATIONS, PlacePage, VAULT},
+        views::{AUDIT, ErrorPage, INTEGRATIONS, PlacePage},
     },
 };
 
@@ -63,7 +63,6 @@ fn pages() -> Vec<(String, String)> {
         ("error_signed_in", error(Frame::sample_held(Place::Operations)).render()),
         ("help", HelpPage { frame: Frame::sample(Place::Help) }.render()),
         ("integrations", place(Place::Integrations, &INTEGRATIONS)),
-        ("vault", place(Place::Settings, &VAULT)),
         ("audit", place(Place::Audit, &AUDIT)),
         ("operations", OperationsPage::sample().render()),
         ("operations_empty", OperationsPage::sample_empty().render()),
