@@ -8,61 +8,61 @@ use reqwest::{RequestBuilder, StatusCode};
 use crate::support::service::{Answer, PASSWORD, Service, eventually};
 
 /// A browser of one person.
-pub(super) struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     service: &'a Service,
     cookies: BTreeMap<String, String>,
 }
 
 impl<'a> Browser<'a> {
-    pub(super) fn new(service: &'a Service) -> Self {
+    pub(crate) fn new(service: &'a Service) -> Self {
         Self { service, cookies: BTreeMap::new() }
     }
 
     /// The browser of a new person with this role, who has signed in.
-    pub(super) async fn of(service: &'a Service, email: &str, role: Role) -> Self {
+    pub(crate) async fn of(service: &'a Service, email: &str, role: Role) -> Self {
         service.person(email, role).await;
         let mut browser = Self::new(service);
         browser.sign_in(email, PASSWORD).await;
         browser
     }
 
-    pub(super) async fn sign_in(&mut self, email: &str, password: &str) {
+    pub(crate) async fn sign_in(&mut self, email: &str, password: &str) {
         let answer = self.post("/login", &[("email", email), ("password", password)]).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     }
 
     /// Loads a page, which must be there and sound.
-    pub(super) async fn page(&mut self, path: &str) -> String {
+    pub(crate) async fn page(&mut self, path: &str) -> String {
         let answer = self.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
         sound(path, &answer);
         answer.text
     }
 
-    pub(super) async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send(self.service.client().get(self.service.url(path))).await
     }
 
     /// Posts a form as a page of ours does.
-    pub(super) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.post_from(path, fields, "same-origin", "/dashboard/operations").await
     }
 
     /// Posts a form as a page of this site does, on which the reader stands.
-    pub(super) async fn post_from(&mut self, path: &str, fields: &[(&str, &str)], site: &str, page: &str) -> Answer {
+    pub(crate) async fn post_from(&mut self, path: &str, fields: &[(&str, &str)], site: &str, page: &str) -> Answer {
         let request = self.service.client().post(self.service.url(path)).form(fields);
         self.send(request.header("sec-fetch-site", site).header("referer", self.service.url(page))).await
     }
 
     /// Posts a form that must be taken, and returns where it leads.
-    pub(super) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
+    pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.post(path, fields).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}: {}", answer.text);
         answer.header("location").expect("a way on").to_owned()
     }
 
     /// Posts a form that must be refused with this status, and returns the page that says why.
-    pub(super) async fn refused(&mut self, path: &str, fields: &[(&str, &str)], status: u16) -> String {
+    pub(crate) async fn refused(&mut self, path: &str, fields: &[(&str, &str)], status: u16) -> String {
         let answer = self.post(path, fields).await;
         assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text);
         sound(path, &answer);
@@ -70,7 +70,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Asks for an SMS by the form, and returns the address of its page.
-    pub(super) async fn ask(&mut self, to: &str, message: &str) -> String {
+    pub(crate) async fn ask(&mut self, to: &str, message: &str) -> String {
         let form = self.page("/dashboard/operations/new-sms").await;
         let key = hidden(&form, "idempotency_key");
         let fields = [("kind", "sms"), ("idempotency_key", &key), ("to", to), ("message", message)];
@@ -78,7 +78,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Loads a page until it shows this.
-    pub(super) async fn until(&mut self, path: &str, text: &str) -> String {
+    pub(crate) async fn until(&mut self, path: &str, text: &str) -> String {
         let cell = tokio::sync::Mutex::new(self);
         eventually(&format!("{path} to show {text}"), || async {
             let page = cell.lock().await.page(path).await;
@@ -117,7 +117,7 @@ fn sound(path: &str, answer: &Answer) {
 }
 
 /// The value of a hidden field.
-pub(super) fn hidden(page: &str, name: &str) -> String {
+pub(crate) fn hidden(page: &str, name: &str) -> String {
     let mark = format!("name=\"{name}\" value=\"");
     let (_, rest) = page.split_once(&mark).unwrap_or_else(|| panic!("no field {name}: {page}"));
     rest.split('"').next().unwrap_or_default().to_owned()

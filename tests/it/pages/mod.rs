@@ -1,6 +1,6 @@
 //! The pages, used as people use them: by links and forms, without any script.
 
-mod browser;
+pub(crate) mod browser;
 
 mod asking;
 mod deciding;
