@@ -7,7 +7,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, audit, auth, callback, guard, metrics, operation, settings, speech, web};
+use crate::{approval, audit, auth, callback, guard, metrics, operation, settings, speech, vault, web};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
@@ -28,6 +28,8 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(settings::pages::router())
         .merge(audit::router())
         .merge(metrics::router())
+        .merge(vault::api::router())
+        .merge(vault::pages::router())
         .merge(web::preferences::router());
 
     // Twilio, by its signature.

@@ -1,5 +1,6 @@
 //! The only code that talks to Twilio.
 
+pub(crate) mod account;
 mod client;
 pub mod errors;
 mod freshness;

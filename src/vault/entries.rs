@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::sealed::Sealed;
-use super::{Vault, VaultError, VaultName, canary};
+use super::{Checked, Finding, Vault, VaultError, VaultName, canary};
 use crate::audit::{self, Actor, Change};
 use crate::database;
 use crate::id::VaultEntryId;
@@ -19,7 +19,10 @@ pub(super) struct Held {
     pub(super) hint: Option<String>,
     pub(super) created_by: String,
     pub(super) created_at: OffsetDateTime,
-    pub(super) verified_at: Option<OffsetDateTime>,
+    /// What the last verification of this version found.
+    pub(super) verified: Option<Checked>,
+    /// When its first signed callback was checked.
+    pub(super) first_signature_at: Option<OffsetDateTime>,
     /// Whether its first signed callback is so long ago that none signed with the version before is under way.
     pub(super) is_established: bool,
     sealed: Sealed,
@@ -73,6 +76,7 @@ impl Vault {
         )
         .execute(&mut *tx)
         .await?;
+        self.forget_findings(&mut tx, name).await?;
         let details = json!({ "mode": self.mode, "version": version, "hint": hint });
         audit::record(&mut tx, actor, Change { object: format!("vault/{name}"), action: "vault.set", details }).await?;
         tx.commit().await?;
@@ -103,6 +107,9 @@ impl Vault {
         let versions = self.destroy(&mut tx, name, states).await?;
         if versions.is_empty() {
             return Ok(false);
+        }
+        if states.contains(&"current") {
+            self.forget_findings(&mut tx, name).await?;
         }
         let details = json!({ "mode": self.mode, "versions": versions });
         audit::record(&mut tx, actor, Change { object: format!("vault/{name}"), action, details }).await?;
@@ -136,6 +143,11 @@ impl Vault {
 
     /// All versions that hold a secret, of all names, oldest first: one statement, so that they fit together.
     pub(super) async fn held(&self) -> sqlx::Result<Vec<Held>> {
+        self.held_in(&self.db).await
+    }
+
+    /// The same, as a transaction sees it.
+    pub(super) async fn held_in(&self, db: impl sqlx::PgExecutor<'_>) -> sqlx::Result<Vec<Held>> {
         sqlx::query!(
             r#"
             select
@@ -149,6 +161,8 @@ impl Vault {
                 created_by,
                 created_at,
                 verified_at,
+                verify_result,
+                first_signature_at,
                 coalesce(first_signature_at + interval '24 hours' <= clock_timestamp() + $2, false)
                     as "is_established!"
             from vault_entries
@@ -168,11 +182,16 @@ impl Vault {
             hint: row.hint,
             created_by: row.created_by,
             created_at: row.created_at,
-            verified_at: row.verified_at,
+            verified: row
+                .verify_result
+                .and_then(|name| Finding::parse(&name))
+                .zip(row.verified_at)
+                .map(|(finding, at)| Checked { finding, at }),
+            first_signature_at: row.first_signature_at,
             is_established: row.is_established,
             sealed: Sealed { key_id: row.key_id, wrapped_key: row.wrapped_key, ciphertext: row.ciphertext },
         })
-        .fetch_all(&self.db)
+        .fetch_all(db)
         .await
     }
 

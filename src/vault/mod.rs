@@ -1,19 +1,24 @@
 //! Credentials at rest. Each version of each secret is encrypted under a data key of its own, which is wrapped by a
 //! master key that is never in the database. A secret is decrypted at the moment of its use and shown nowhere.
 
+pub(crate) mod api;
 mod canary;
 mod cipher;
 pub mod commands;
 mod credentials;
 mod entries;
 mod error;
+mod finding;
 mod key_file;
 mod key_ring;
 mod listing;
 mod name;
+pub(crate) mod pages;
 mod rotation;
 mod sealed;
 mod signatures;
+mod verify;
+pub(crate) mod views;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,12 +36,14 @@ use key_ring::KeyRing;
 
 pub use credentials::{Source, TwilioCredentials};
 pub use error::VaultError;
+pub use finding::{Checked, Finding};
 pub use key_file::KeyFileError;
 pub use key_ring::KeyRingError;
 pub use listing::{Entry, EntryState};
 pub use name::{InvalidSecret, UnknownVaultName, VaultName};
 pub use rotation::Rotation;
 pub use signatures::WebhookToken;
+pub use verify::{LastVerification, Verification};
 
 /// The open vault of one mode; cheap to clone.
 #[derive(Clone)]

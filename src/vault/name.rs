@@ -63,6 +63,9 @@ impl VaultName {
     pub const ALL: [Self; 4] =
         [Self::TwilioAccountSid, Self::TwilioAuthToken, Self::TwilioPhoneNumber, Self::ElevenlabsApiKey];
 
+    /// Those with which Twilio is used, in the same order.
+    pub(crate) const TWILIO: [Self; 3] = [Self::TwilioAccountSid, Self::TwilioAuthToken, Self::TwilioPhoneNumber];
+
     /// The name in the API, in rows and in logs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -27,3 +27,6 @@ mod signature;
 mod smoke;
 mod structure;
 mod vault;
+mod vault_api;
+mod vault_page;
+mod verify_credentials;

@@ -10,14 +10,13 @@ use crate::operation::views::help::HelpPage;
 use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::frame::{Place, html};
-use crate::web::views::{Guide, INTEGRATIONS, PlacePage, VAULT};
+use crate::web::views::{Guide, INTEGRATIONS, PlacePage};
 
 /// The routes of these places.
 pub(super) fn router() -> Router<AppState> {
     let guide = |place, guide: &'static Guide| get(move |visit: Visit| explain(visit, place, guide));
     Router::new()
         .route("/dashboard/integrations", guide(Place::Integrations, &INTEGRATIONS))
-        .route("/dashboard/settings", guide(Place::Settings, &VAULT))
         .route("/dashboard/help", get(help))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     auth::views::{LoginPage, PasswordPage},
     web::{
         frame::{FormError, Frame, Place, html},
-        views::{ErrorPage, INTEGRATIONS, PlacePage, VAULT},
+        views::{ErrorPage, INTEGRATIONS, PlacePage},
     },
 };
 
@@ -64,7 +64,6 @@ fn pages() -> Vec<(String, String)> {
         ("error_signed_in", error(Frame::sample_held(Place::Operations)).render()),
         ("help", HelpPage { frame: Frame::sample(Place::Help) }.render()),
         ("integrations", place(Place::Integrations, &INTEGRATIONS)),
-        ("vault", place(Place::Settings, &VAULT)),
         ("audit", AuditPage::sample(HOSTILE).render()),
         ("audit_empty", AuditPage::sample_empty("").render()),
         ("audit_filtered", AuditPage::sample_empty(HOSTILE).render()),

@@ -1,0 +1,159 @@
+//! What a verification found out, in plain words.
+
+use time::OffsetDateTime;
+
+/// What Twilio says of an account or of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The account accepts the credentials and is active.
+    Active,
+    /// The same, and it is a trial.
+    Trial,
+    /// The account exists and may do nothing.
+    Suspended,
+    /// The account is gone for good.
+    Closed,
+    /// Account SID and auth token do not fit.
+    Refused,
+    /// They are Twilio's test credentials.
+    TestCredentials,
+    /// Twilio knows no such account.
+    NoSuchAccount,
+
+    /// The number is the account's, and can send and call.
+    Ready,
+    /// It is the account's, and can only call.
+    NoSms,
+    /// It is the account's, and can only send.
+    NoVoice,
+    /// It is the account's, and can do neither.
+    NoSmsNoVoice,
+    /// It is not the account's.
+    NotOwned,
+    /// There is no number to ask about.
+    NoNumber,
+    /// The account was not accepted, so the number was not judged.
+    NotChecked,
+
+    /// There was no answer.
+    Unreachable,
+    /// The answer was about something else.
+    Unclear,
+}
+
+impl Finding {
+    /// Those that say something about a value, and are kept with it.
+    const KEPT: [Self; 12] = [
+        Self::Active,
+        Self::Trial,
+        Self::Suspended,
+        Self::Closed,
+        Self::Refused,
+        Self::TestCredentials,
+        Self::NoSuchAccount,
+        Self::Ready,
+        Self::NoSms,
+        Self::NoVoice,
+        Self::NoSmsNoVoice,
+        Self::NotOwned,
+    ];
+
+    /// The finding's name in rows and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Trial => "trial",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+            Self::Refused => "refused",
+            Self::TestCredentials => "test_credentials",
+            Self::NoSuchAccount => "no_such_account",
+            Self::Ready => "ready",
+            Self::NoSms => "no_sms",
+            Self::NoVoice => "no_voice",
+            Self::NoSmsNoVoice => "no_sms_no_voice",
+            Self::NotOwned => "not_owned",
+            Self::NoNumber => "no_number",
+            Self::NotChecked => "not_checked",
+            Self::Unreachable => "unreachable",
+            Self::Unclear => "unclear",
+        }
+    }
+
+    /// The kept finding of that name. A name that only another release knows is none: it must not close the vault.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Self::KEPT.into_iter().find(|finding| finding.as_str() == name)
+    }
+
+    /// Whether it says something about a value, and not only about the moment.
+    pub(super) fn is_kept(self) -> bool {
+        Self::KEPT.contains(&self)
+    }
+
+    /// Whether what was looked at can be used.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Active | Self::Trial | Self::Ready)
+    }
+
+    /// What is so, then what to do.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Active => "The account accepts these credentials and is active.",
+            Self::Trial => {
+                "The account accepts these credentials and is active, but it is a trial: it reaches only numbers that are verified in Twilio’s console."
+            }
+            Self::Suspended => {
+                "The account is not active: Twilio suspended it and sends nothing for it. Look at the account in Twilio’s console."
+            }
+            Self::Closed => "The account is closed. Store the credentials of another one.",
+            Self::Refused => {
+                "Twilio refused these credentials (20003). The Account SID and the Auth Token do not belong together, or the token was changed at Twilio. Copy both from Twilio’s console."
+            }
+            Self::TestCredentials => {
+                "These are Twilio’s test credentials, which send nothing. Store the live ones from Twilio’s console."
+            }
+            Self::NoSuchAccount => "Twilio knows no account with this SID. Copy it from Twilio’s console.",
+            Self::Ready => "The number belongs to the account and can send SMS and place calls.",
+            Self::NoSms => "The number belongs to the account, but cannot send SMS. Calls from it work.",
+            Self::NoVoice => "The number belongs to the account, but cannot place calls. SMS from it work.",
+            Self::NoSmsNoVoice => {
+                "The number belongs to the account, but can neither send SMS nor place calls. Store another number."
+            }
+            Self::NotOwned => {
+                "The number is not one of the account’s numbers, so Twilio will not send from it. Store one that is listed in Twilio’s console."
+            }
+            Self::NoNumber => "There is no phone number to check.",
+            Self::NotChecked => "The phone number was not checked, because that needs an account that is accepted.",
+            Self::Unreachable => {
+                "Twilio could not be reached, so nothing was learnt. Check this server’s way to the internet, then verify again."
+            }
+            Self::Unclear => {
+                "Twilio’s answer says nothing about this: it may be busy, or have a fault of its own. Verify again in a minute."
+            }
+        }
+    }
+}
+
+/// A finding and its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// What was found.
+    pub finding: Finding,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_as_it_was_written() {
+        for finding in Finding::KEPT {
+            assert_eq!(Finding::parse(finding.as_str()), Some(finding));
+        }
+        for name in ["", "not_checked", "unreachable", "of a later release"] {
+            assert_eq!(Finding::parse(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The page "API Vault": what is stored, and the forms that change it. Each form comes back to the page.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::{get, post};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::api::nothing_to_verify;
+use super::views::{Card, Outcome, RemovePage, VaultPage};
+use super::{EntryState, VaultError, VaultName, Verification};
+use crate::auth::Permission;
+use crate::error::{Problem, Result};
+use crate::state::AppState;
+use crate::visit::Visit;
+use crate::web::extract::{Form, Path, Query};
+use crate::web::frame::{FormError, Place, html};
+use crate::web::settings_tabs::SettingsTab;
+
+/// The routes of the page.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/dashboard/settings", get(show))
+        .route("/dashboard/settings/vault/verify", get(go_back).post(verify))
+        .route("/dashboard/settings/vault/{name}", get(go_back).post(set))
+        .route("/dashboard/settings/vault/{name}/remove", get(ask_to_remove).post(remove))
+        .route("/dashboard/settings/vault/{name}/revoke-previous", post(revoke_previous).get(go_back))
+}
+
+#[derive(Deserialize)]
+struct PageQuery {
+    #[serde(default)]
+    tab: String,
+}
+
+/// A new value. It has no `Debug`, and is gone with the request.
+#[derive(Deserialize)]
+struct SetForm {
+    #[serde(default)]
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct RemoveForm {
+    #[serde(default)]
+    confirm: String,
+}
+
+/// What a page shows beside the entries.
+#[derive(Default)]
+struct Beside {
+    verification: Option<Verification>,
+    errors: Vec<FormError>,
+}
+
+async fn show(visit: Visit, Query(query): Query<PageQuery>) -> Result<Response> {
+    match SettingsTab::parse(&query.tab) {
+        Some(tab) if tab != SettingsTab::ApiKeys => Ok(Redirect::to(tab.address()).into_response()),
+        _ => page(&visit, StatusCode::OK, Beside::default()).await,
+    }
+}
+
+/// A refused form stands at the address of its act; loading that again shows the page.
+async fn go_back() -> Redirect {
+    Redirect::to(SettingsTab::ApiKeys.address())
+}
+
+async fn set(visit: Visit, Path(name): Path<String>, Form(form): Form<SetForm>) -> Result<Response> {
+    visit.principal.require(Permission::ManageVault)?;
+    let Ok(name) = name.parse() else { return no_such_entry(&visit).await };
+    match visit.app.vault.set(name, SecretString::from(form.value), &visit.actor).await {
+        Ok(_) => Ok(changed(&visit, name)),
+        Err(VaultError::Invalid { problem, .. }) => {
+            let text = format!("{problem} The field is empty again, because no value is ever shown.");
+            refused(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(name.as_str()), text).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn verify(visit: Visit) -> Result<Response> {
+    visit.principal.require(Permission::ManageVault)?;
+    let Some(verification) = visit.app.vault.verify(&visit.app.twilio, &visit.actor).await? else {
+        let Problem { status, detail, .. } = nothing_to_verify();
+        return refused(&visit, status, None, detail).await;
+    };
+    // The answer is the page itself: not everything on it is kept anywhere.
+    page(&visit, StatusCode::OK, Beside { verification: Some(verification), ..Beside::default() }).await
+}
+
+async fn ask_to_remove(visit: Visit, Path(name): Path<String>) -> Result<Response> {
+    visit.principal.require(Permission::ManageVault)?;
+    let Ok(name) = name.parse() else { return no_such_entry(&visit).await };
+    remove_page(&visit, name, Vec::new()).await
+}
+
+async fn remove(visit: Visit, Path(name): Path<String>, Form(form): Form<RemoveForm>) -> Result<Response> {
+    visit.principal.require(Permission::ManageVault)?;
+    let Ok(name) = name.parse::<VaultName>() else { return no_such_entry(&visit).await };
+    if form.confirm.trim() != name.as_str() {
+        let text = format!("This is not the name of the entry. Type {name}, or keep the entry.");
+        return remove_page(&visit, name, vec![FormError { field: Some("confirm"), text }]).await;
+    }
+    visit.app.vault.remove(name, &visit.actor).await?;
+    Ok(changed(&visit, name))
+}
+
+async fn revoke_previous(visit: Visit, Path(name): Path<String>) -> Result<Response> {
+    visit.principal.require(Permission::ManageVault)?;
+    let Ok(name) = name.parse() else { return no_such_entry(&visit).await };
+    // Whoever came second wanted what is so now.
+    visit.app.vault.revoke_previous(name, &visit.actor).await?;
+    Ok(changed(&visit, name))
+}
+
+/// Back to the entry. What waits for credentials need not wait longer.
+fn changed(visit: &Visit, name: VaultName) -> Response {
+    visit.app.changes.wake();
+    Redirect::to(&format!("{}#entry-{name}", SettingsTab::ApiKeys.address())).into_response()
+}
+
+async fn refused(visit: &Visit, status: StatusCode, field: Option<&'static str>, text: String) -> Result<Response> {
+    page(visit, status, Beside { errors: vec![FormError { field, text }], ..Beside::default() }).await
+}
+
+async fn page(visit: &Visit, status: StatusCode, beside: Beside) -> Result<Response> {
+    let entries = visit.app.vault.list().await?;
+    let may_manage = visit.principal.may(Permission::ManageVault);
+    let has_errors = !beside.errors.is_empty();
+    let cards = entries.into_iter().map(|entry| {
+        let errors = beside.errors.iter().filter(|error| error.field == Some(entry.name.as_str()));
+        Card { errors: errors.map(|error| error.text.clone()).collect(), is_masked: visit.is_masked(), entry }
+    });
+    let (elevenlabs, twilio) = cards.partition(|card: &Card| card.entry.name == VaultName::ElevenlabsApiKey);
+    let page = VaultPage {
+        frame: visit.frame(Place::Settings).await?,
+        may_manage,
+        twilio,
+        elevenlabs,
+        outcome: beside.verification.map(Outcome),
+        errors: beside.errors,
+        correlation_id: if has_errors { visit.correlation_id.clone() } else { String::new() },
+        is_emulated: visit.app.config.embeds_sandbox(),
+        now: visit.app.clock.now(),
+    };
+    Ok(html(status, &page))
+}
+
+/// The step before a removal. Without a stored value there is nothing to ask.
+async fn remove_page(visit: &Visit, name: VaultName, errors: Vec<FormError>) -> Result<Response> {
+    let entry = visit.app.vault.entry(name).await?;
+    if entry.state != EntryState::Stored {
+        return Ok(changed(visit, name));
+    }
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = RemovePage {
+        frame: visit.frame(Place::Settings).await?,
+        left: visit.app.vault.state_without(name).await?,
+        card: Card { entry, is_masked: visit.is_masked(), errors: Vec::new() },
+        correlation_id: if errors.is_empty() { String::new() } else { visit.correlation_id.clone() },
+        errors,
+    };
+    Ok(html(status, &page))
+}
+
+async fn no_such_entry(visit: &Visit) -> Result<Response> {
+    let advice = "Check the address, or start from Settings.";
+    visit.not_found(Place::Settings, "There is no such entry", advice).await
+}

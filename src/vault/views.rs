@@ -1,0 +1,263 @@
+//! The page of the vault: values in, HTML out. No secret is among the values.
+
+use askama::Template;
+use time::OffsetDateTime;
+
+use super::{Entry, EntryState, Finding, VaultName, Verification};
+use crate::web::frame::{FormError, Frame, Tone, errors_of};
+use crate::web::settings_tabs::SettingsTab;
+use crate::web::text;
+
+/// All entries, and the forms that change them.
+#[derive(Template)]
+#[template(path = "settings/vault.html")]
+pub(crate) struct VaultPage {
+    pub(crate) frame: Frame,
+    pub(crate) may_manage: bool,
+    pub(crate) twilio: Vec<Card>,
+    pub(crate) elevenlabs: Vec<Card>,
+    /// What was found out just now.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) errors: Vec<FormError>,
+    pub(crate) correlation_id: String,
+    /// The embedded sandbox answers in Twilio's place.
+    pub(crate) is_emulated: bool,
+    pub(crate) now: OffsetDateTime,
+}
+
+/// The step before an entry is removed.
+#[derive(Template)]
+#[template(path = "settings/vault_remove.html")]
+pub(crate) struct RemovePage {
+    pub(crate) frame: Frame,
+    pub(crate) card: Card,
+    /// Where the value comes from afterwards.
+    pub(crate) left: EntryState,
+    pub(crate) errors: Vec<FormError>,
+    pub(crate) correlation_id: String,
+}
+
+/// One entry.
+pub(crate) struct Card {
+    pub(crate) entry: Entry,
+    /// The reader may see the ends of telephone numbers only.
+    pub(crate) is_masked: bool,
+    pub(crate) errors: Vec<String>,
+}
+
+/// What a verification found, as it is told once.
+pub(crate) struct Outcome(pub(crate) Verification);
+
+impl VaultPage {
+    /// What is missing before anything can be sent, and what to do next.
+    fn missing(&self) -> Option<&'static str> {
+        let is_missing = |name| self.twilio.iter().any(|card| card.entry.name == name && !card.is_there());
+        let missing = VaultName::TWILIO.map(is_missing);
+        Some(match missing {
+            [false, false, false] => return None,
+            [true, true, _] => {
+                "Nothing is sent without an account. Store the Account SID and the Auth Token, which stand on the start page of Twilio’s console, then a phone number of that account. Then verify them."
+            }
+            [true, false, _] => {
+                "The Account SID is missing, so nothing is sent. Store the one that the Auth Token belongs to."
+            }
+            [false, true, _] => "The Auth Token is missing, so nothing is sent. Store the one of this account.",
+            [false, false, true] => {
+                "The phone number is missing. Until it is stored, whoever asks for an SMS or a call must name a sender."
+            }
+        })
+    }
+
+    fn may_verify(&self) -> bool {
+        self.may_manage && self.twilio.iter().take(2).all(Card::is_there)
+    }
+}
+
+impl Card {
+    fn name(&self) -> VaultName {
+        self.entry.name
+    }
+
+    fn label(&self) -> &'static str {
+        label(self.entry.name)
+    }
+
+    fn is_stored(&self) -> bool {
+        self.entry.state == EntryState::Stored
+    }
+
+    fn is_there(&self) -> bool {
+        self.entry.state != EntryState::Missing
+    }
+
+    /// Word, tone and symbol of the state.
+    fn badge(&self) -> (&'static str, Tone, &'static str) {
+        match self.entry.state {
+            EntryState::Stored => ("Connected", Tone::Ok, "circle-check"),
+            EntryState::Env => ("Env", Tone::Accent, "server"),
+            EntryState::Sandbox => ("Sandbox", Tone::Accent, "sandbox"),
+            EntryState::Missing => ("Not configured", Tone::Mute, "circle-dashed"),
+        }
+    }
+
+    /// Enough of the value to tell which one it is.
+    fn hint(&self) -> String {
+        match (self.entry.name, self.entry.ending()) {
+            (_, None) if self.is_there() => "••••".to_owned(),
+            (VaultName::TwilioPhoneNumber, Some(number)) if self.is_masked => text::masked_phone(&number),
+            (VaultName::TwilioPhoneNumber, Some(number)) => text::phone(&number),
+            (VaultName::TwilioAccountSid, Some(end)) => format!("AC•• •••• {end}"),
+            (_, Some(end)) => format!("•••• •••• {end}"),
+            (_, None) => match self.entry.name {
+                VaultName::TwilioPhoneNumber => "No number yet",
+                VaultName::ElevenlabsApiKey => "No key yet",
+                VaultName::TwilioAccountSid => "No account yet",
+                VaultName::TwilioAuthToken => "No token yet",
+            }
+            .to_owned(),
+        }
+    }
+
+    /// Where a value that is not stored comes from.
+    fn origin(&self) -> String {
+        let name = self.entry.name;
+        match self.entry.state {
+            EntryState::Env => {
+                format!("Comes from {} in this server’s environment. One stored here takes precedence.", name.variable())
+            }
+            EntryState::Sandbox if name == VaultName::TwilioPhoneNumber => {
+                "Comes from the sandbox. One stored here takes precedence.".to_owned()
+            }
+            EntryState::Sandbox => {
+                "Made by the sandbox. One stored here takes precedence; Account SID and Auth Token are then stored together."
+                    .to_owned()
+            }
+            EntryState::Missing | EntryState::Stored => purpose(name).to_owned(),
+        }
+    }
+
+    fn form(&self) -> &'static str {
+        match self.entry.state {
+            EntryState::Stored => "Replace",
+            EntryState::Env | EntryState::Sandbox => "Store one here instead",
+            EntryState::Missing => "Store it",
+        }
+    }
+
+    fn form_hint(&self) -> &'static str {
+        match self.entry.name {
+            VaultName::TwilioAccountSid => "AC and 32 hexadecimal digits. Twilio’s console shows it on its start page.",
+            VaultName::TwilioAuthToken if self.is_stored() => {
+                "Twilio’s console shows it below the Account SID. The one before keeps checking callbacks until 24 h after the first callback signed with the new one."
+            }
+            VaultName::TwilioAuthToken => "Twilio’s console shows it below the Account SID.",
+            VaultName::TwilioPhoneNumber => "E.164: a plus, the country code and digits, for example +15005550006.",
+            VaultName::ElevenlabsApiKey => "ElevenLabs shows it under API keys.",
+        }
+    }
+
+    /// A number is no secret: it is better seen while it is typed.
+    fn input_type(&self) -> &'static str {
+        if self.entry.name == VaultName::TwilioPhoneNumber { "tel" } else { "password" }
+    }
+
+    fn autocomplete(&self) -> &'static str {
+        if self.entry.name == VaultName::TwilioPhoneNumber { "off" } else { "new-password" }
+    }
+
+    fn errors(&self) -> Vec<&str> {
+        self.errors.iter().map(String::as_str).collect()
+    }
+}
+
+impl RemovePage {
+    fn consequence(&self) -> String {
+        let name = self.card.entry.name;
+        match self.left {
+            EntryState::Env => {
+                format!("From then on the value of {} in this server’s environment is used.", name.variable())
+            }
+            EntryState::Sandbox => "From then on the sandbox’s own is used.".to_owned(),
+            EntryState::Missing | EntryState::Stored => match name {
+                VaultName::TwilioAccountSid => {
+                    "Nothing is sent from then on. Approved operations wait, and each still expires on time. Twilio’s callbacks cannot be checked and are refused."
+                }
+                VaultName::TwilioAuthToken => {
+                    "Nothing is sent from then on. Approved operations wait, and each still expires on time. Twilio’s callbacks cannot be checked and are refused, also those about what is already on its way."
+                }
+                VaultName::TwilioPhoneNumber => {
+                    "From then on whoever asks for an SMS or a call must name a sender. What was asked for before keeps its sender."
+                }
+                VaultName::ElevenlabsApiKey => "Nothing that works today needs it.",
+            }
+            .to_owned(),
+        }
+    }
+
+    fn errors_of(&self, field: &str) -> Vec<&str> {
+        errors_of(&self.errors, field)
+    }
+}
+
+impl Outcome {
+    fn tone(&self) -> Tone {
+        let Verification { account, number, .. } = self.0;
+        match (account, number) {
+            (Finding::Unreachable | Finding::Unclear, _) | (_, Finding::Unreachable | Finding::Unclear) => Tone::Warn,
+            (Finding::Trial, _) | (Finding::Active, Finding::NoNumber) => Tone::Warn,
+            (Finding::Active, Finding::Ready) => Tone::Ok,
+            _ => Tone::Bad,
+        }
+    }
+
+    fn icon(&self) -> &'static str {
+        match self.tone() {
+            Tone::Ok => "shield-check",
+            Tone::Bad => "circle-x",
+            _ => "warning",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        let Verification { account, number, .. } = self.0;
+        match (account, number) {
+            (Finding::Unreachable | Finding::Unclear, _) => "Nothing is known yet",
+            (account, _) if !account.is_good() => "Twilio does not accept these credentials",
+            (_, Finding::NoSms | Finding::NoVoice | Finding::NoSmsNoVoice | Finding::NotOwned) => {
+                "The account is good, the phone number is not"
+            }
+            _ => "Twilio accepts these credentials",
+        }
+    }
+
+    /// What is kept of it, where that is not all.
+    fn note(&self) -> Option<&'static str> {
+        let Verification { account, kept_with, is_outdated, .. } = &self.0;
+        if *is_outdated {
+            Some("A value was replaced meanwhile. This is about the one before it and is not kept. Verify again.")
+        } else if account.is_kept() && kept_with.len() < 3 {
+            Some("What concerns a value that is not stored here is shown once and not kept.")
+        } else {
+            None
+        }
+    }
+}
+
+/// The entry as people call it.
+fn label(name: VaultName) -> &'static str {
+    match name {
+        VaultName::TwilioAccountSid => "Twilio Account SID",
+        VaultName::TwilioAuthToken => "Twilio Auth Token",
+        VaultName::TwilioPhoneNumber => "Twilio Phone Number",
+        VaultName::ElevenlabsApiKey => "ElevenLabs API key",
+    }
+}
+
+fn purpose(name: VaultName) -> &'static str {
+    match name {
+        VaultName::TwilioAccountSid => "Names the account that sends.",
+        VaultName::TwilioAuthToken => "Signs what is sent, and checks Twilio’s callbacks.",
+        VaultName::TwilioPhoneNumber => "The sender, unless a request names another.",
+        VaultName::ElevenlabsApiKey => "For speech in calls.",
+    }
+}
