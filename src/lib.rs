@@ -12,6 +12,7 @@ pub mod config;
 pub mod database;
 pub mod private_postgres;
 pub mod telemetry;
+mod tls;
 pub mod metrics;
 
 // Small types that everything speaks in.
@@ -41,6 +42,9 @@ pub mod callback;
 pub mod settings;
 pub mod vault;
 pub mod audit;
+
+// Whether all of it works, before real use.
+pub mod verify;
 
 // The emulator of Twilio that stands in until there is an account.
 pub mod sandbox;
