@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     auth::views::{LoginPage, PasswordPage},
+    vault::views::{RemovePage, VaultPage},
     web::{
         frame::{FormError, Frame, Place, html},
         views::{AUDIT, ErrorPage, INTEGRATIONS, PlacePage},
@@ -64,6 +65,9 @@ fn pages() -> Vec<(String, String)> {
         ("help", HelpPage { frame: Frame::sample(Place::Help) }.render()),
         ("integrations", place(Place::Integrations, &INTEGRATIONS)),
         ("audit", place(Place::Audit, &AUDIT)),
+        ("vault", VaultPage::sample().render()),
+        ("vault_refused", VaultPage::sample_refused().render()),
+        ("vault_remove", RemovePage::sample().render()),
         ("operations", OperationsPage::sample().render()),
         ("operations_empty", OperationsPage::sample_empty().render()),
         ("operations_filtered", OperationsPage::sample_filtered().render()),
