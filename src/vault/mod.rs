@@ -15,6 +15,8 @@ mod listing;
 mod name;
 pub(crate) mod pages;
 mod rotation;
+#[cfg(test)]
+mod samples;
 mod sealed;
 mod signatures;
 mod verify;
