@@ -17,7 +17,7 @@ const MARKER: &str = "insert into operations (";
 const NUMBERING: &str = "\\set i :i + 1\n\\set n (:run * 1000 + :client_id) * 10000000 + :i\n";
 
 /// What takes the place of the statement's parameters, in their order: a variable, or made of the operation's number.
-const VALUES: [&str; 27] = [
+const VALUES: [&str; 28] = [
     "'0'",
     ":owner",
     "'sandbox'",
@@ -45,6 +45,7 @@ const VALUES: [&str; 27] = [
     "'admin@localhost'",
     "'127.0.0.1'",
     "encode(sha256(('content ' || :n)::bytea), 'hex')",
+    "null",
 ];
 
 /// pgbench, with our statement.
