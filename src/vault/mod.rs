@@ -16,6 +16,7 @@ mod name;
 pub(crate) mod pages;
 mod rotation;
 mod sealed;
+mod sender;
 mod signatures;
 mod verify;
 pub(crate) mod views;
@@ -33,6 +34,7 @@ use crate::database;
 
 use cipher::Place;
 use key_ring::KeyRing;
+use sender::Remembered;
 
 pub use credentials::{Source, TwilioCredentials};
 pub use error::VaultError;
@@ -58,6 +60,7 @@ pub struct Vault {
     sandbox_defaults: bool,
     /// Newest version of the auth token that is known to have verified a callback.
     noted_signature: Arc<AtomicI32>,
+    sender: Arc<Remembered>,
 }
 
 impl Vault {
@@ -85,6 +88,7 @@ impl Vault {
             environment: Arc::new(environment),
             sandbox_defaults: false,
             noted_signature: Arc::new(AtomicI32::new(0)),
+            sender: Arc::default(),
         })
     }
 
