@@ -142,7 +142,8 @@ async fn replay_or_insert(
                 case when $12 then $22::text end, case when $12 then $15::bytea end, case when $12 then clock.at end,
                 case when $12 then clock.at + $24::interval end
             from new_key, clock
-            returning *, needs_attention(operations, clock_timestamp() + $1::interval)
+            -- what was asked for just now needs nobody's attention yet
+            returning *, false as needs_attention
         ), new_line as (
             insert into audit_lines (
                 object, seq, at, actor, actor_id, token_id, action, to_state, mode, ip, correlation_id, details)
@@ -170,8 +171,9 @@ async fn replay_or_insert(
                 select *
                 from new_operation
                 union all
-                select *, needs_attention(operations, clock_timestamp() + $1::interval)
-                from operations
+                -- given a column for the time, PostgreSQL inlines the function; given a volatile expression it cannot
+                select operations.*, needs_attention(operations, clock.at)
+                from operations, clock
                 where id = key.operation_id
             ) o
         "#,
