@@ -15,9 +15,13 @@ pub(super) struct Remembered(Mutex<State>);
 enum State {
     /// Nothing, since something changed then.
     Changed(Instant),
-    /// The number, if there is one, as of when the look-up began.
-    Known(Instant, Option<PhoneNumber>),
+    /// This, as of when the look-up began.
+    Known(Instant, Usual),
 }
+
+/// The number, if there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Usual(Option<PhoneNumber>);
 
 impl Default for Remembered {
     fn default() -> Self {
@@ -31,19 +35,19 @@ impl Remembered {
         *self.state() = State::Changed(Instant::now());
     }
 
-    fn get(&self) -> Option<Option<PhoneNumber>> {
+    fn get(&self) -> Option<Usual> {
         match &*self.state() {
-            State::Known(since, number) if since.elapsed() < FRESH => Some(number.clone()),
+            State::Known(since, usual) if since.elapsed() < FRESH => Some(usual.clone()),
             _ => None,
         }
     }
 
     /// Remembers a look-up, unless something changed after it began.
-    fn put(&self, began: Instant, number: Option<PhoneNumber>) {
+    fn put(&self, began: Instant, usual: Usual) {
         let mut state = self.state();
         let (State::Changed(since) | State::Known(since, _)) = &*state;
         if began >= *since {
-            *state = State::Known(began, number);
+            *state = State::Known(began, usual);
         }
     }
 
@@ -56,12 +60,12 @@ impl Remembered {
 impl Vault {
     /// The number that sends unless a request names another; after a change by another process up to a second old.
     pub async fn usual_sender(&self) -> Result<Option<PhoneNumber>, VaultError> {
-        if let Some(number) = self.sender.get() {
+        if let Some(Usual(number)) = self.sender.get() {
             return Ok(number);
         }
         let began = Instant::now();
         let number = self.phone_number().await?;
-        self.sender.put(began, number.clone());
+        self.sender.put(began, Usual(number.clone()));
         Ok(number)
     }
 }
@@ -75,9 +79,9 @@ mod tests {
         let (remembered, before) = (Remembered::default(), Instant::now());
         std::thread::sleep(Duration::from_millis(1));
         remembered.forget();
-        remembered.put(before, None);
+        remembered.put(before, Usual(None));
         assert_eq!(remembered.get(), None);
-        remembered.put(Instant::now(), None);
-        assert_eq!(remembered.get(), Some(None));
+        remembered.put(Instant::now(), Usual(None));
+        assert_eq!(remembered.get(), Some(Usual(None)));
     }
 }
