@@ -2,11 +2,9 @@
 
 use mission_control::auth::Role;
 use mission_control::sandbox::Pace;
-use reqwest::Method;
-use serde_json::json;
 
 use crate::pages::browser::{Browser, hidden};
-use crate::support::service::{Service, Setup};
+use crate::support::service::{PASSWORD, Service, Setup};
 
 const PAGE: &str = "/dashboard/integrations";
 const SMS: &str = "/dashboard/integrations/test-sms";
@@ -75,7 +73,7 @@ async fn a_test_sms_is_followed_to_its_delivery() {
     for form in ["test-sms", "test-call"] {
         assert!(card(&done, form).contains(&format!("value=\"{TO}\"")), "their last number is proposed");
     }
-    assert!(!card(&approver.page(PAGE).await, "test-sms").contains(TO), "to nobody else");
+    assert!(card(&approver.page(PAGE).await, "test-sms").contains(" value=\"\""), "to nobody else");
     let operation = followed.replace(&format!("{PAGE}?test="), "/dashboard/operations/");
     assert!(operator.page(&operation).await.contains("Test from the integrations page"));
     service.stop().await;
@@ -95,7 +93,7 @@ async fn a_test_call_shows_that_its_recording_was_fetched() {
 
     let service = again.start().await;
     let mut approver = Browser::new(&service);
-    approver.sign_in("anna@example.com", crate::support::service::PASSWORD).await;
+    approver.sign_in("anna@example.com", PASSWORD).await;
     let followed = test(&mut approver, "test-call", "+14155550133").await;
     approve(&mut approver, &followed).await;
     let done = approver.until(&followed, "It went out, and Twilio’s report came back.").await;
@@ -183,11 +181,11 @@ async fn the_last_failure_is_told_and_its_number_hidden_from_viewers() {
     approve(&mut approver, &followed).await;
     let failed = approver.until(&followed, "It is not tried again.").await;
     let told = card(&failed, "followed");
-    assert!(told.contains("The recipient’s number is not valid") || told.contains("number is not valid"), "{told}");
+    assert!(told.contains("number is not valid"), "{told}");
     assert!(told.contains("Twilio error 21211") && told.contains("None has come"));
     let twilio = card(&failed, "twilio");
     assert!(twilio.contains("Refused</span>") && twilio.contains("SMS to +1 500 555 0001</a>"), "{twilio}");
-    assert!(twilio.contains("number is not valid") && twilio.contains("was accepted") == false, "{twilio}");
+    assert!(twilio.contains("number is not valid") && !twilio.contains("was accepted"), "{twilio}");
 
     let seen = viewer.page(&followed).await;
     assert!(card(&seen, "twilio").contains("SMS to +1•••••0001") && card(&seen, "followed").contains("+1•••••0001"));
@@ -270,14 +268,19 @@ async fn in_live_mode_the_address_must_be_reached_from_outside() {
         let setup = setup.with("TWILIO_ACCOUNT_SID", SID).with("TWILIO_AUTH_TOKEN", TOKEN);
         let setup = setup.with("ELEVENLABS_API_KEY", "placeholder");
         let service = setup.with("MISSION_CONTROL_MASTER_KEY", MASTER_KEY).start().await;
-        let token = service.token("ada@example.com", Role::Admin).await;
-        let answer = service.send(service.request(Method::GET, PAGE, &token).header("host", host)).await;
+        service.person("ada@example.com", Role::Admin).await;
+        let signing_in =
+            service.client().post(service.url("/login")).header("host", host).header("accept", "text/html");
+        let answer = service.send(signing_in.form(&[("email", "ada@example.com"), ("password", PASSWORD)])).await;
+        let cookie = answer.header("set-cookie").and_then(|set| set.split(';').next()).expect("a session").to_owned();
+        let request = service.client().get(service.url(PAGE)).header("host", host).header("cookie", cookie);
+        let answer = service.send(request).await;
         assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
         assert!(answer.text.contains(words) && answer.text.contains(public_url), "{}", answer.text);
         let twilio = card(&answer.text, "twilio");
         assert!(twilio.contains("Env</span>") && twilio.contains("There is no phone number to send from"), "{twilio}");
         assert!(!answer.text.contains("[Sandbox]") && !twilio.contains("emulated"));
-        assert_eq!(json!(answer.text.contains("test-sms")), json!(false), "nothing to test with");
+        assert!(!answer.text.contains("test-sms"), "nothing to test with");
         service.stop().await;
     }
 }
