@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-browser test smoke lint sqlx release
+.PHONY: help run setup setup-browser test smoke bench lint sqlx release
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ test: ## Run all tests.
 
 smoke: ## Send one SMS through the whole product and show each step.
 	cargo test --test it smoke:: -- --nocapture
+
+bench: ## Measure asking against pgbench on this machine, in under four minutes after the build.
+	cargo bench --bench asking
 
 lint: ## Check formatting, lints, documentation, and that .sqlx fits the statements and the schema.
 	cargo fmt --check

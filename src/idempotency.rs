@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use crate::clock::Clock;
 use crate::config::Mode;
 use crate::error::{FieldProblem, Problem};
-use crate::id::{OperationId, UserId};
+use crate::id::UserId;
 
 /// How long a key is remembered in days, and never less than its operation lives. After that it answers 410: it never
 /// sends again.
@@ -81,52 +81,6 @@ pub struct KeyUse {
     pub key: IdempotencyKey,
     /// SHA-256 of the request as given.
     pub fingerprint: [u8; 32],
-}
-
-/// What a key that was used before answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KnownKey {
-    /// The same request: its operation, as it stands now.
-    Replay(OperationId),
-    /// Another request: 422.
-    Mismatch,
-    /// Too long ago: 410.
-    Expired,
-}
-
-impl KnownKey {
-    /// Compares the stored request with the one that came.
-    pub fn of(used: &KeyUse, operation: OperationId, fingerprint: &[u8], is_expired: bool) -> Self {
-        if is_expired {
-            Self::Expired
-        } else if fingerprint == used.fingerprint {
-            Self::Replay(operation)
-        } else {
-            Self::Mismatch
-        }
-    }
-}
-
-/// Looks a key up without asking for anything: before defaults are resolved, so that a replay needs no configuration.
-pub async fn find(db: &PgPool, clock: &Clock, used: &KeyUse) -> sqlx::Result<Option<KnownKey>> {
-    let row = sqlx::query!(
-        r#"
-        select
-            k.operation_id,
-            k.fingerprint,
-            k.expires_at < clock_timestamp() + $5::interval and is_over(o) as "is_expired!"
-        from idempotency_keys k join operations o on o.id = k.operation_id
-        where k.owner = $1 and k.mode = $2 and k.route = $3 and k.key = $4
-        "#,
-        used.owner.0,
-        used.mode.as_str(),
-        used.route,
-        used.key.as_str(),
-        clock.offset(),
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row.map(|row| KnownKey::of(used, OperationId(row.operation_id), &row.fingerprint, row.is_expired)))
 }
 
 /// Counts a replay, for the page that shows it. Beside the answer: a replay changes nothing that is sent.

@@ -12,6 +12,7 @@ pub mod config;
 pub mod database;
 pub mod private_postgres;
 pub mod telemetry;
+mod tls;
 pub mod metrics;
 
 // Small types that everything speaks in.
@@ -42,6 +43,9 @@ mod integrations;
 pub mod settings;
 pub mod vault;
 pub mod audit;
+
+// Whether all of it works, before real use.
+pub mod verify;
 
 // The emulator of Twilio that stands in until there is an account.
 pub mod sandbox;

@@ -93,6 +93,7 @@ pub(crate) async fn perform(
     };
     if decided == Decided::Now {
         app.changes.announce(operation.id);
+        app.changes.wake();
     }
     Ok(decided)
 }

@@ -127,7 +127,6 @@ async fn by_token(parts: &mut Parts, app: &AppState) -> Result<Principal> {
     };
     match &checked {
         Ok(principal) => {
-            tracing::info!(event = "auth.verified", user = %principal.user, "by token");
             parts.extensions.insert(principal.clone());
         }
         Err(Error::Problem(problem)) if problem.status == StatusCode::UNAUTHORIZED => {

@@ -94,6 +94,22 @@ pub(super) async fn insert(
     Ok(id)
 }
 
+/// The address of who has had this role longest and may sign in.
+pub async fn first_enabled(db: impl PgExecutor<'_>, role: Role) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"
+        select email
+        from users
+        where role = $1 and disabled_at is null
+        order by created_at, id
+        limit 1
+        "#,
+        role.as_str(),
+    )
+    .fetch_optional(db)
+    .await
+}
+
 /// Everybody, by address.
 pub async fn list(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<User>> {
     sqlx::query_as!(

@@ -15,6 +15,7 @@ use mission_control::config::Config;
 use mission_control::database;
 use mission_control::private_postgres::{Options, PrivatePostgres, Purpose};
 use mission_control::vault::{Vault, VaultName, commands as vault};
+use mission_control::verify::{self, Verify};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -44,6 +45,8 @@ enum Command {
     /// Credentials at rest.
     #[command(subcommand)]
     Vault(VaultCommand),
+    /// Ask the running service for one SMS and one call, follow both, and check everything before real use.
+    Verify(Verify),
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,6 +100,10 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
                 VaultCommand::List => vault::list(&opened, output).await,
                 VaultCommand::Rotate => vault::rotate(&opened, output, &actor).await,
             }
+        }
+        Command::Verify(arguments) => {
+            let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+            verify::run(config, db, &arguments, interrupted, &mut std::io::stdout()).await
         }
         Command::Migrate => Ok(writeln!(std::io::stdout(), "The schema is up to date.")?),
         Command::Serve | Command::Sandbox(_) => Ok(()),

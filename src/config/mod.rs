@@ -128,6 +128,8 @@ pub struct Config {
     pub master_key: MasterKeySource,
     /// Credentials from the environment, behind those in the vault.
     pub credentials: EnvironmentCredentials,
+    /// `TEST_TO_NUMBER`: who is reached when the installation is verified, as written.
+    pub test_to_number: Option<String>,
     /// Shared keys with which Twilio may sign webhooks, as `id:secret`.
     pub webhook_shared_keys: Vec<(String, SecretString)>,
     /// Start values of the operating settings.
@@ -209,6 +211,7 @@ impl Config {
             log_format: file.log_format,
             database_url: environment.secret("DATABASE_URL"),
             master_key: master_key_source(environment)?,
+            test_to_number: environment.get("TEST_TO_NUMBER").map(str::to_owned),
             credentials: EnvironmentCredentials {
                 twilio_account_sid: environment.secret("TWILIO_ACCOUNT_SID"),
                 twilio_auth_token: environment.secret("TWILIO_AUTH_TOKEN"),

@@ -42,14 +42,15 @@ impl Changes {
         (Self { here, elsewhere, wake: Arc::new(Notify::new()) }, Outbox(outbox))
     }
 
-    /// An operation changed, and that is committed.
+    /// An operation changed, and that is committed. Whoever made it due also calls [`Changes::wake`]: the dispatcher's
+    /// look costs more than an asking.
     pub fn announce(&self, id: OperationId) {
         self.spread(id);
         // Fails only when the service stops, and then the others' timers do.
         let _ = self.elsewhere.send(id);
     }
 
-    /// Wakes the dispatcher without naming an operation, as when a hold ends.
+    /// Wakes the dispatcher: something may be due.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
@@ -67,7 +68,6 @@ impl Changes {
     fn spread(&self, id: OperationId) {
         // Fails when nobody waits.
         let _ = self.here.send(id);
-        self.wake.notify_one();
     }
 }
 
@@ -122,6 +122,7 @@ async fn hear(changes: &Changes, db: &PgPool) -> sqlx::Result<()> {
     changes.wake.notify_one();
     while let Some(notification) = listener.try_recv().await? {
         notification.payload().split(',').filter_map(|id| id.parse().ok()).for_each(|id| changes.spread(id));
+        changes.wake();
     }
     Ok(())
 }

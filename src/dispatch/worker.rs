@@ -214,6 +214,10 @@ pub async fn sweep_once(app: &AppState) -> anyhow::Result<()> {
     app.settings.refresh().await?;
     let expired = expiry::expire(&app.db, &app.clock, app.config.mode).await?;
     let settled = reconcile::reconcile(&app.db, &app.clock).await?;
+    if !settled.is_empty() {
+        // What was settled stands in nobody's way any more.
+        app.changes.wake();
+    }
     expired.into_iter().chain(settled).for_each(|id| app.changes.announce(id));
     Ok(())
 }

@@ -3,7 +3,7 @@
 use metrics::{Recorder as _, SharedString};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-const COUNTERS: [(&str, &str); 4] = [
+const COUNTERS: [(&str, &str); 5] = [
     (
         "mission_control_http_requests_total",
         "Requests answered by this process, by method, route template (never the path) and status.",
@@ -13,6 +13,7 @@ const COUNTERS: [(&str, &str); 4] = [
         "Reports of Twilio's that this process took: accepted (it moved or marked an operation), duplicate (it said \
          nothing new), orphan (kept, but of no operation that we know), bad_signature (refused).",
     ),
+    ("mission_control_log_events_total", "Log lines that this process wrote, by the name of their event."),
     (
         "mission_control_operation_transitions_total",
         "Operations of this mode that came into a state since this process started, by all processes and 30 s late. \

@@ -23,6 +23,7 @@ use self::requests::Requests;
 use crate::clock::Clock;
 use crate::config::Mode;
 use crate::state::AppState;
+use crate::telemetry;
 
 /// Bounds of the durations in seconds: from an answer out of memory to the longest `Prefer: wait`.
 const SECONDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
@@ -81,6 +82,9 @@ impl Metrics {
     }
 
     fn text(&self) -> String {
+        for (event, times) in telemetry::events() {
+            self.counter("mission_control_log_events_total", vec![Label::new("event", event)]).absolute(times);
+        }
         self.0.recorder.handle().render()
     }
 

@@ -5,13 +5,14 @@ use axum::http::StatusCode;
 
 use super::content::{Content, Kind};
 use super::request::Request;
+use super::status::State;
 use super::store::{self, Asking, Created, Operation};
 use crate::approval::gate;
 use crate::audit::Actor;
 use crate::auth::{Permission, Principal};
-use crate::error::{Error, Problem, Result};
-use crate::id::OperationId;
-use crate::idempotency::{self, IdempotencyKey, KeyUse, KnownKey};
+use crate::error::{Problem, Result};
+use crate::idempotency::{self, IdempotencyKey, KeyUse};
+use crate::phone::mask;
 use crate::state::AppState;
 
 /// The route's name in the scope of a key. A page and the API share it, so that a key means one operation.
@@ -55,14 +56,12 @@ pub(crate) async fn ask(
 
     let usual_sender = match &request.from {
         Some(_) => None,
-        None => app.vault.phone_number().await?,
+        None => app.vault.usual_sender().await?,
     };
     let Some(from) = request.from.or(usual_sender) else {
         // A replay needs no sender: it was settled when the key was first used.
-        return match idempotency::find(&app.db, &app.clock, &used).await? {
-            Some(known) => replay(app, used, known).await,
-            None => Err(no_sender().into()),
-        };
+        let known = store::find_by_key(&app.db, &app.clock, &used).await?;
+        return answer(app, used, known.ok_or_else(no_sender)?);
     };
     let content = Content { mode, to: request.to, from, payload: request.payload };
     let asking = Asking {
@@ -74,15 +73,41 @@ pub(crate) async fn ask(
         actor: asker.actor,
         verdict: gate::judge(&settings),
     };
-    match store::create(&app.db, &app.clock, &settings, &asking).await? {
-        Created::New(id) => {
+    let created = store::create(&app.db, &app.clock, &settings, &asking).await?;
+    answer(app, used, created)
+}
+
+/// Tells everybody what became of it.
+fn answer(app: &AppState, used: KeyUse, created: Created) -> Result<Asked> {
+    match created {
+        Created::New(operation) => {
+            let Operation { id, state, gate_rule: rule, to_number, mode, .. } = &operation;
             tracing::info!(event = "idempotency.recorded", operation = %id, key = used.key.as_str(), "recorded");
-            let event = if asking.verdict.is_granted() { "approval.granted" } else { "approval.held" };
-            tracing::info!(event, operation = %id, rule = asking.verdict.rule(), to = content.to.masked(), %mode);
-            app.changes.announce(id);
-            Ok(Asked { operation: load(app, id).await?, key: used.key, replayed: false })
+            let is_due = *state == State::Approved;
+            let event = if is_due { "approval.granted" } else { "approval.held" };
+            tracing::info!(event, operation = %id, rule, to = mask(to_number), %mode);
+            app.changes.announce(*id);
+            if is_due {
+                app.changes.wake();
+            }
+            Ok(Asked { operation, key: used.key, replayed: false })
         }
-        Created::Known(known) => replay(app, used, known).await,
+        Created::Replay(operation) => {
+            let key = used.key.clone();
+            tracing::info!(event = "idempotency.replay", operation = %operation.id, key = key.as_str(), "replayed");
+            let (db, clock) = (app.db.clone(), app.clock.clone());
+            app.tasks.tracker.spawn(async move {
+                if let Err(error) = idempotency::count_replay(&db, &clock, &used).await {
+                    tracing::debug!(event = "idempotency.not_counted", %error);
+                }
+            });
+            Ok(Asked { operation, key, replayed: true })
+        }
+        Created::Mismatch => {
+            tracing::warn!(event = "idempotency.mismatch", key = used.key.as_str(), "another request with this key");
+            Err(idempotency::mismatch().into())
+        }
+        Created::Expired => Err(idempotency::expired().into()),
         Created::Held(reason) => Err(on_hold(&reason).into()),
         Created::DoNotContact(reason) => Err(do_not_contact(&reason).into()),
     }
@@ -95,33 +120,6 @@ pub(crate) fn required(key: Option<IdempotencyKey>, app: &AppState) -> Result<Id
         None if app.settings.current().api.require_idempotency_key => Err(key_required()),
         None => Ok(IdempotencyKey::new_random()),
     }
-}
-
-async fn replay(app: &AppState, used: KeyUse, known: KnownKey) -> Result<Asked> {
-    match known {
-        KnownKey::Replay(id) => {
-            tracing::info!(event = "idempotency.replay", operation = %id, key = used.key.as_str(), "replayed");
-            let operation = load(app, id).await?;
-            let key = used.key.clone();
-            let (db, clock) = (app.db.clone(), app.clock.clone());
-            app.tasks.tracker.spawn(async move {
-                if let Err(error) = idempotency::count_replay(&db, &clock, &used).await {
-                    tracing::debug!(event = "idempotency.not_counted", %error);
-                }
-            });
-            Ok(Asked { operation, key, replayed: true })
-        }
-        KnownKey::Mismatch => {
-            tracing::warn!(event = "idempotency.mismatch", key = used.key.as_str(), "another request with this key");
-            Err(idempotency::mismatch().into())
-        }
-        KnownKey::Expired => Err(idempotency::expired().into()),
-    }
-}
-
-async fn load(app: &AppState, id: OperationId) -> Result<Operation> {
-    let operation = store::find(&app.db, &app.clock, app.config.mode, id).await?;
-    operation.ok_or_else(|| Error::Internal(anyhow::anyhow!("operation {id} was committed and cannot be found")))
 }
 
 fn key_required() -> Problem {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::freshness::{CheckedAt, FreshnessLayer};
+use crate::tls;
 use crate::vault::TwilioCredentials;
 
 /// Where Twilio is.
@@ -64,13 +65,7 @@ impl Twilio {
     /// Prepares the way; nothing is sent. `base` replaces Twilio's own address.
     pub fn new(base: Option<Url>) -> anyhow::Result<Self> {
         let base = base.map_or_else(|| Url::parse(TWILIO), Ok)?;
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = tls::client()?;
         let reader = builder(&tls, READ_TIMEOUT).build().context("the HTTP client for look-ups")?;
         Ok(Self { base: Arc::new(base), tls, reader })
     }

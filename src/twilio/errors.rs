@@ -28,7 +28,7 @@ pub fn in_words(code: i32) -> &'static str {
         20404 => "Twilio does not know this address or message.",
         20429 => "Twilio takes no more requests at this moment. It is tried again.",
         20500 | 20503 => "Twilio had a fault of its own.",
-        21211 => "The recipient's number is not valid. Correct it and ask again.",
+        21211 | 21217 => "The recipient's number is not valid. Correct it and ask again.",
         21212 => "The sender number is not valid. Correct the Twilio phone number in the API Vault.",
         21201 | 21205 | 21213 => "Twilio missed a required field of the call. This is a fault of ours.",
         21210 => "The sender number is not a number of this account and not verified. Correct it in the API Vault.",
@@ -37,7 +37,6 @@ pub fn in_words(code: i32) -> &'static str {
             "Calling this country is not switched on. Switch it on under Voice, Geo permissions, in Twilio's console."
         }
         21216 => "Twilio blocks calls to this number.",
-        21217 => "The recipient's number is not valid. Correct it and ask again.",
         21220 => "The call had already ended.",
         21408 => {
             "Sending to this country is not switched on. Switch it on under Messaging, Geo permissions, in Twilio's console."

@@ -80,6 +80,7 @@ impl Vault {
         let details = json!({ "mode": self.mode, "version": version, "hint": hint });
         audit::record(&mut tx, actor, Change { object: format!("vault/{name}"), action: "vault.set", details }).await?;
         tx.commit().await?;
+        self.sender.forget();
         tracing::info!(event = "vault.changed", %name, version, mode = %self.mode, "a secret was set");
         Ok(version)
     }
@@ -114,6 +115,7 @@ impl Vault {
         let details = json!({ "mode": self.mode, "versions": versions });
         audit::record(&mut tx, actor, Change { object: format!("vault/{name}"), action, details }).await?;
         tx.commit().await?;
+        self.sender.forget();
         tracing::info!(event = "vault.changed", %name, ?versions, mode = %self.mode, action, "a secret was destroyed");
         Ok(true)
     }

@@ -103,7 +103,7 @@ impl Finding {
                 "The account accepts these credentials and is active, but it is a trial: it reaches only numbers that are verified in Twilio’s console."
             }
             Self::Suspended => {
-                "The account is not active: Twilio suspended it and sends nothing for it. Look at the account in Twilio’s console."
+                "Twilio suspended the account and sends nothing for it. Look at the account in Twilio’s console."
             }
             Self::Closed => "The account is closed. Store the credentials of another one.",
             Self::Refused => {

@@ -15,7 +15,10 @@ mod listing;
 mod name;
 pub(crate) mod pages;
 mod rotation;
+#[cfg(test)]
+mod samples;
 mod sealed;
+mod sender;
 mod signatures;
 mod verify;
 pub(crate) mod views;
@@ -33,6 +36,7 @@ use crate::database;
 
 use cipher::Place;
 use key_ring::KeyRing;
+use sender::Remembered;
 
 pub use credentials::{Source, TwilioCredentials};
 pub use error::VaultError;
@@ -58,6 +62,7 @@ pub struct Vault {
     sandbox_defaults: bool,
     /// Newest version of the auth token that is known to have verified a callback.
     noted_signature: Arc<AtomicI32>,
+    sender: Arc<Remembered>,
 }
 
 impl Vault {
@@ -85,6 +90,7 @@ impl Vault {
             environment: Arc::new(environment),
             sandbox_defaults: false,
             noted_signature: Arc::new(AtomicI32::new(0)),
+            sender: Arc::default(),
         })
     }
 

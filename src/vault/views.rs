@@ -209,11 +209,11 @@ impl RemovePage {
 impl Outcome {
     fn tone(&self) -> Tone {
         let Verification { account, number, .. } = self.0;
+        let is_bad = |finding: Finding| finding.is_kept() && !finding.is_good();
         match (account, number) {
-            (Finding::Unreachable | Finding::Unclear, _) | (_, Finding::Unreachable | Finding::Unclear) => Tone::Warn,
-            (Finding::Trial, _) | (Finding::Active, Finding::NoNumber) => Tone::Warn,
             (Finding::Active, Finding::Ready) => Tone::Ok,
-            _ => Tone::Bad,
+            _ if is_bad(account) || is_bad(number) => Tone::Bad,
+            _ => Tone::Warn,
         }
     }
 
@@ -239,10 +239,11 @@ impl Outcome {
 
     /// What is kept of it, where that is not all.
     fn note(&self) -> Option<&'static str> {
-        let Verification { account, kept_with, is_outdated, .. } = &self.0;
+        let Verification { account, number, kept_with, is_outdated, .. } = &self.0;
+        let worth_keeping = if account.is_kept() { 2 } else { 0 } + usize::from(number.is_kept());
         if *is_outdated {
             Some("A value was replaced meanwhile. This is about the one before it and is not kept. Verify again.")
-        } else if account.is_kept() && kept_with.len() < 3 {
+        } else if kept_with.len() < worth_keeping {
             Some("What concerns a value that is not stored here is shown once and not kept.")
         } else {
             None

@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
+use crate::support::log;
 use crate::support::service::{Answer, Service, Setup, eventually, text};
 
 const SEND_SMS: &str = "/api/twilio/send-sms";
@@ -25,6 +26,28 @@ async fn ask(service: &Service, token: &str, key: &str, body: &Value) -> Answer 
 async fn count(service: &Service, table: &str) -> i64 {
     let statement = format!("select count(*) from {table}");
     sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&service.app().db).await.expect("a count")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_is_one_statement_and_so_is_a_replay() {
+    let service = Service::start().await;
+    let token = service.token("ada@example.com", Role::Admin).await;
+    // What is remembered for a moment (the token, the usual sender) is known after the first, unless it took that long.
+    eventually("an asking and a replay of one statement each", || async {
+        let key = uuid::Uuid::new_v4().to_string();
+        ask(&service, &token, "first", &hello()).await;
+        let mut statements = Vec::new();
+        for replayed in [None, Some("true")] {
+            let id = format!("counted-{key}-{}", replayed.is_some());
+            let asking = service.request(Method::POST, SEND_SMS, &token).header("Idempotency-Key", &key);
+            let answer = service.send(asking.header("X-Correlation-Id", &id).json(&hello())).await;
+            assert_eq!(answer.header("idempotent-replayed"), replayed);
+            let lines = log::of(&id);
+            statements.push(lines.iter().filter(|line| line["target"] == "sqlx::query").count());
+        }
+        if statements == [1, 1] { Ok(()) } else { Err(format!("{statements:?} statements")) }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

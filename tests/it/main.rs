@@ -30,4 +30,5 @@ mod structure;
 mod vault;
 mod vault_api;
 mod vault_page;
+mod verify;
 mod verify_credentials;

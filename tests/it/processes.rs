@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::support::client;
 use crate::support::postgres::{Database, fresh_database};
 use crate::support::program::{Running, run};
 use crate::support::service::{eventually, text};
@@ -103,11 +103,6 @@ impl Installation {
         }
         counts
     }
-}
-
-fn client() -> Client {
-    let builder = Client::builder().no_proxy().timeout(Duration::from_mins(1));
-    builder.redirect(reqwest::redirect::Policy::none()).build().expect("a client")
 }
 
 async fn call(

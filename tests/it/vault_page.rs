@@ -166,7 +166,11 @@ async fn a_verification_is_told_at_once_and_kept_with_what_is_stored() {
     let suspend = service.client().post(url).basic_auth(SID, Some(CANARY)).form(&[("Status", "suspended")]);
     assert_eq!(service.send(suspend).await.status.as_u16(), 200);
     let told = admin.refused(&verify, &[], 200).await;
-    assert!(told.contains("Twilio does not accept these credentials") && told.contains("Twilio suspended it"));
+    assert!(
+        told.contains("Twilio does not accept these credentials")
+            && told.contains("Twilio suspended the account")
+            && !told.contains("not kept")
+    );
     let page = admin.page(PAGE).await;
     assert!(entry(&page, "twilio_auth_token").contains("Verification failed <time"), "{page}");
     assert!(entry(&page, "twilio_phone_number").contains("Verified <time"), "the number was not judged anew");

@@ -35,6 +35,8 @@ pub(super) fn operation(state: State) -> Operation {
         correlation_id: "req-7f3a90".to_owned(),
         idempotency_key: "gate-7719".to_owned(),
         replays: 0,
+        fingerprint: None,
+        is_key_old: false,
         last_replayed_at: None,
         created_at: asked_at,
         updated_at: asked_at,

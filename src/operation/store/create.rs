@@ -2,13 +2,15 @@
 
 use sqlx::PgPool;
 
+use super::row::{Operation, select_operations};
 use crate::approval::gate::Verdict;
 use crate::audit::Actor;
 use crate::clock::{Clock, interval};
-use crate::config::Operating;
-use crate::id::{OperationId, TokenId};
-use crate::idempotency::{self, KeyUse, KnownKey};
-use crate::operation::content::{Content, hex};
+use crate::config::{Mode, Operating};
+use crate::id::{OperationId, TokenId, UserId};
+use crate::idempotency::{self, KeyUse};
+use crate::operation::content::{Content, Kind, hex};
+use crate::operation::status::State;
 
 /// Everything that makes an operation. The verdict can only come from the gate.
 #[derive(Debug)]
@@ -30,12 +32,16 @@ pub struct Asking<'a> {
 }
 
 /// What became of an asking.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Created {
     /// It is committed.
-    New(OperationId),
-    /// The key is known.
-    Known(KnownKey),
+    New(Operation),
+    /// The key stands for the same request: its operation, as it stands now.
+    Replay(Operation),
+    /// The key stands for another request.
+    Mismatch,
+    /// The key was used too long ago.
+    Expired,
     /// All sending is on hold, for this reason.
     Held(String),
     /// The number is on the do-not-contact list, for this reason.
@@ -44,28 +50,68 @@ pub enum Created {
 
 /// Replays, refuses or creates: an existing key answers before any policy; a refusal inserts nothing; else key,
 /// operation and audit line are one statement. Of concurrent callers with one key the index lets one create; the others
-/// find its row in a second statement.
-#[expect(clippy::too_many_lines, reason = "one statement: everything in it commits together")]
+/// find its row the second time.
 pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &Asking<'_>) -> sqlx::Result<Created> {
     let id = OperationId::new();
-    let segments = asking.content.segments();
-    let digest = asking.content.digest();
-    let token = asking.token.map(|token| token.0);
-    let row = sqlx::query!(
-        r#"
+    loop {
+        match replay_or_insert(db, clock, settings, asking, id).await? {
+            Some(operation) if operation.id == id => return Ok(Created::New(operation)),
+            Some(operation) => return Ok(known(operation, asking.key)),
+            None => {}
+        }
+        if let Some(refused) = refusal(db, asking).await? {
+            return Ok(refused);
+        }
+        // Somebody else's request with this key was committed while ours waited for the index, or what stood in the way
+        // is gone.
+    }
+}
+
+/// What a key answers, without asking for anything: a replay needs no configuration.
+pub async fn find_by_key(db: &PgPool, clock: &Clock, used: &KeyUse) -> sqlx::Result<Option<Created>> {
+    let found = select_operations!(
+        "where key.owner = $2 and key.mode = $3 and key.route = $4 and key.key = $5",
+        clock.offset(),
+        used.owner.0,
+        used.mode.as_str(),
+        used.route,
+        used.key.as_str(),
+    );
+    Ok(found.fetch_optional(db).await?.map(|operation| known(operation, used)))
+}
+
+/// What a known key answers to this use of it.
+fn known(operation: Operation, used: &KeyUse) -> Created {
+    if operation.has_expired_key() {
+        Created::Expired
+    } else if operation.fingerprint.as_deref() == Some(&used.fingerprint) {
+        Created::Replay(operation)
+    } else {
+        Created::Mismatch
+    }
+}
+
+/// The key's operation: an earlier one, or the new one with this id; `None` where another statement has to say why there
+/// is none.
+#[expect(clippy::too_many_lines, reason = "one statement: everything in it commits together")]
+async fn replay_or_insert(
+    db: &PgPool,
+    clock: &Clock,
+    settings: &Operating,
+    asking: &Asking<'_>,
+    id: OperationId,
+) -> sqlx::Result<Option<Operation>> {
+    let Asking { content, key, actor, verdict, .. } = asking;
+    let segments = content.segments();
+    let digest = content.digest();
+    select_operations!(
+        with r#"
         with clock as materialized (
             select clock_timestamp() + $1::interval as at
         ), existing as (
-            select
-                k.operation_id,
-                k.fingerprint,
-                k.expires_at < clock.at and is_over(o) as is_expired
-            from clock, idempotency_keys k join operations o on o.id = k.operation_id
-            where k.owner = $2 and k.mode = $3 and k.route = $4 and k.key = $5
-        ), refusal as (
-            select
-                (select coalesce(reason, '') from hold where held) as held,
-                (select reason from do_not_contact where number = $6) as do_not_contact
+            select *
+            from idempotency_keys
+            where owner = $2 and mode = $3 and route = $4 and key = $5
         ), twin as (
             select o.id
             from operations o, clock
@@ -76,26 +122,28 @@ pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &A
         ), new_key as (
             insert into idempotency_keys (owner, mode, route, key, fingerprint, operation_id, created_at, expires_at)
             select $2, $3, $4, $5, $8, $9, clock.at, clock.at + make_interval(days => $10)
-            from clock, refusal
-            where refusal.held is null and refusal.do_not_contact is null
-                and not exists (select from existing)
+            from clock
+            where not exists (select from existing)
+                and not exists (select from hold where held)
+                and not exists (select from do_not_contact where number = $6)
             on conflict do nothing
-            returning operation_id
+            returning *
         ), new_operation as (
             insert into operations (
-                id, mode, kind, state, to_number, from_number, message, audio_url, content_digest, match_key, segments, encoding,
-                requested_by, requested_token, source, note, correlation_id, idempotency_key,
+                id, mode, kind, state, to_number, from_number, message, audio_url, content_digest, match_key, segments,
+                encoding, requested_by, requested_token, source, note, correlation_id, idempotency_key,
                 created_at, updated_at, not_before, possible_duplicate_of, gate_rule, expires_at,
                 approved_by_rule, approved_digest, approved_at, execute_before
             )
             select
-                $9, $3, $11, case when $12 then 'approved' else 'pending_approval' end, $6, $13, $14, $28, $15::bytea, $7, $16, $17,
-                $2, $18::uuid, $19::text, $20, $21::text, $5,
+                $9, $3, $11, case when $12 then 'approved' else 'pending_approval' end, $6, $13, $14, $28, $15::bytea, $7,
+                $16, $17, $2, $18::uuid, $19::text, $20, $21::text, $5,
                 clock.at, clock.at, clock.at, (select id from twin), $22::text, clock.at + $23::interval,
                 case when $12 then $22::text end, case when $12 then $15::bytea end, case when $12 then clock.at end,
                 case when $12 then clock.at + $24::interval end
             from new_key, clock
-            returning id, mode, kind, state, from_number, content_digest
+            -- what was asked for just now needs nobody's attention yet
+            returning *, false as needs_attention
         ), new_line as (
             insert into audit_lines (
                 object, seq, at, actor, actor_id, token_id, action, to_state, mode, ip, correlation_id, details)
@@ -115,63 +163,75 @@ pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &A
             where state = 'approved'
             on conflict do nothing
         )
-        select
-            (select id from new_operation) as created,
-            existing.operation_id as "replayed?",
-            existing.fingerprint as "fingerprint?",
-            existing.is_expired as "is_expired?",
-            refusal.held,
-            refusal.do_not_contact
-        from refusal left join existing on true
         "#,
+        needs_attention "o.needs_attention",
+        from r#"
+            (select * from existing union all select * from new_key) key
+            cross join lateral (
+                select *
+                from new_operation
+                union all
+                -- given a column for the time, PostgreSQL inlines the function; given a volatile expression it cannot
+                select operations.*, needs_attention(operations, clock.at)
+                from operations, clock
+                where id = key.operation_id
+            ) o
+        "#,
+        "",
         clock.offset(),
-        asking.key.owner.0,
-        asking.key.mode.as_str(),
-        asking.key.route,
-        asking.key.key.as_str(),
-        asking.content.to.as_str(),
-        &asking.content.match_key()[..],
-        &asking.key.fingerprint[..],
+        key.owner.0,
+        key.mode.as_str(),
+        key.route,
+        key.key.as_str(),
+        content.to.as_str(),
+        &content.match_key()[..],
+        &key.fingerprint[..],
         id.0,
         idempotency::KEPT_DAYS,
-        asking.content.payload.kind().as_str(),
-        asking.verdict.is_granted(),
-        asking.content.from.as_str(),
-        asking.content.payload.message(),
+        content.payload.kind().as_str(),
+        verdict.is_granted(),
+        content.from.as_str(),
+        content.payload.message(),
         &digest.as_bytes()[..],
         segments.map(|segments| i32::from(segments.count)),
         segments.map(|segments| segments.encoding.to_string()),
-        token,
+        asking.token.map(|token| token.0),
         asking.source,
         asking.note,
-        asking.actor.correlation_id.as_deref().unwrap_or_default(),
-        asking.verdict.rule(),
+        actor.correlation_id.as_deref().unwrap_or_default(),
+        verdict.rule(),
         interval(settings.approval.pending()),
         interval(settings.approval.execution_window()),
-        asking.actor.name,
-        asking.actor.ip,
+        actor.name,
+        actor.ip,
         hex(digest.as_bytes()),
-        asking.content.payload.audio_url(),
+        content.payload.audio_url(),
     )
-    .fetch_one(db)
-    .await?;
+    .fetch_optional(db)
+    .await
+}
 
-    if let Some(created) = row.created {
-        return Ok(Created::New(OperationId(created)));
-    }
-    if let (Some(operation), Some(fingerprint)) = (row.replayed, row.fingerprint) {
-        let is_expired = row.is_expired.unwrap_or(false);
-        return Ok(Created::Known(KnownKey::of(asking.key, OperationId(operation), &fingerprint, is_expired)));
-    }
-    if let Some(reason) = row.do_not_contact {
-        return Ok(Created::DoNotContact(reason));
-    }
-    if let Some(reason) = row.held {
-        return Ok(Created::Held(reason));
-    }
-    // Somebody else's request with this key was committed while ours waited for the index.
-    match idempotency::find(db, clock, asking.key).await? {
-        Some(known) => Ok(Created::Known(known)),
-        None => Err(sqlx::Error::RowNotFound),
-    }
+/// Why nothing was inserted; `None` if the key is known by now, or nothing stands in the way any more.
+async fn refusal(db: &PgPool, asking: &Asking<'_>) -> sqlx::Result<Option<Created>> {
+    let key = asking.key;
+    let why = sqlx::query!(
+        r#"
+        select
+            (select coalesce(reason, '') from hold where held) as held,
+            (select reason from do_not_contact where number = $5) as do_not_contact
+        where not exists (
+            select
+            from idempotency_keys
+            where owner = $1 and mode = $2 and route = $3 and key = $4)
+        "#,
+        key.owner.0,
+        key.mode.as_str(),
+        key.route,
+        key.key.as_str(),
+        asking.content.to.as_str(),
+    );
+    Ok(why
+        .fetch_optional(db)
+        .await?
+        .and_then(|why| why.do_not_contact.map(Created::DoNotContact).or_else(|| why.held.map(Created::Held))))
 }

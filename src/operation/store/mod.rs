@@ -9,7 +9,7 @@ mod row;
 mod story;
 
 pub use acknowledge::acknowledge;
-pub use create::{Asking, Created, create};
+pub use create::{Asking, Created, create, find_by_key};
 pub use figures::{Figures, figures, queued};
 pub use list::{Counts, Cursor, Filter, PAGE_LIMIT, Page, counts, list};
 pub use row::{Operation, find};

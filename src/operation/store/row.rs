@@ -31,6 +31,10 @@ pub struct Operation {
     pub note: Option<String>,
     pub correlation_id: String,
     pub idempotency_key: String,
+    /// SHA-256 of the request that the key stands for.
+    pub fingerprint: Option<Vec<u8>>,
+    /// The time for which the key is kept at least has passed.
+    pub is_key_old: bool,
     pub replays: i32,
     pub last_replayed_at: Option<OffsetDateTime>,
     pub created_at: OffsetDateTime,
@@ -73,78 +77,99 @@ impl Operation {
         self.content_digest.as_deref() == Some(&digest.as_bytes()[..])
     }
 
+    /// Whether its key answers no more: it is old, and nothing more will become of the operation.
+    pub fn has_expired_key(&self) -> bool {
+        self.is_key_old && (self.state.is_final() || self.settled_at.is_some())
+    }
+
     /// Twilio's word where there is one, else ours.
     pub fn status(&self) -> &str {
         self.provider_status.as_deref().unwrap_or(self.state.as_str())
     }
 }
 
-/// `query_as!` of [`Operation`] over `operations o`, with what follows `from`'s joins given by the caller. `$1` is the
-/// clock's offset.
+/// `query_as!` of [`Operation`]: over the rows of `operations` that the tail chooses, or over an `o` and its `key` that a
+/// statement made just now, which `operations` does not show yet. `$1` is the clock's offset.
 macro_rules! select_operations {
     ($tail:literal, $($argument:expr),* $(,)?) => {
+        select_operations!(
+            with "",
+            needs_attention "needs_attention(o, clock_timestamp() + $1::interval)",
+            from "operations o left join idempotency_keys key on key.operation_id = o.id",
+            $tail,
+            $($argument),*
+        )
+    };
+    (
+        with $with:literal,
+        needs_attention $needs_attention:literal,
+        from $from:literal,
+        $tail:literal,
+        $($argument:expr),* $(,)?
+    ) => {
         sqlx::query_as!(
             $crate::operation::store::Operation,
-            r#"
+            $with + r#"
             select
-                o.id as "id: OperationId",
-                o.mode as "mode: Mode",
-                o.kind as "kind: Kind",
-                o.state as "state: State",
-                o.to_number,
-                o.from_number,
-                o.message,
-                o.audio_url,
-                o.content_digest,
-                o.segments,
-                o.encoding,
-                o.requested_by as "requested_by: UserId",
-                requester.name as requester,
-                requester.email as requester_email,
+                o.id as "id!: OperationId",
+                o.mode as "mode!: Mode",
+                o.kind as "kind!: Kind",
+                o.state as "state!: State",
+                o.to_number as "to_number!",
+                o.from_number as "from_number!",
+                o.message as "message?",
+                o.audio_url as "audio_url?",
+                o.content_digest as "content_digest?",
+                o.segments as "segments?",
+                o.encoding as "encoding?",
+                o.requested_by as "requested_by!: UserId",
+                requester.name as "requester!",
+                requester.email as "requester_email!",
                 token.name as "token_name?",
-                o.source,
-                o.note,
-                o.correlation_id,
-                o.idempotency_key,
+                o.source as "source!",
+                o.note as "note?",
+                o.correlation_id as "correlation_id!",
+                o.idempotency_key as "idempotency_key!",
+                key.fingerprint as "fingerprint?",
+                coalesce(key.expires_at < clock_timestamp() + $1::interval, false) as "is_key_old!",
                 coalesce(key.replays, 0) as "replays!",
                 key.last_replayed_at as "last_replayed_at?",
-                o.created_at,
-                o.updated_at,
-                o.possible_duplicate_of as "possible_duplicate_of: OperationId",
-                o.gate_rule,
-                o.expires_at,
+                o.created_at as "created_at!",
+                o.updated_at as "updated_at!",
+                o.possible_duplicate_of as "possible_duplicate_of?: OperationId",
+                o.gate_rule as "gate_rule!",
+                o.expires_at as "expires_at!",
                 approver.name as "approver?",
-                o.approved_by_rule,
-                o.self_approved,
-                o.approved_at,
-                o.execute_before,
-                o.attempts,
-                o.not_before,
-                o.delay_reason,
+                o.approved_by_rule as "approved_by_rule?",
+                o.self_approved as "self_approved!",
+                o.approved_at as "approved_at?",
+                o.execute_before as "execute_before?",
+                o.attempts as "attempts!",
+                o.not_before as "not_before!",
+                o.delay_reason as "delay_reason?",
                 case when o.state = 'approved' then (
                     select a.operation_id
                     from attempts a
                     where a.match_key = o.match_key and a.state in ('sending', 'unknown') and a.operation_id <> o.id
                     limit 1
-                ) end as "blocked_by: OperationId",
-                o.provider_sid,
-                o.provider_status,
-                o.error_code,
-                o.reason,
-                o.reason_code,
-                o.unknown_since,
-                o.accepted_at,
-                o.finished_at,
-                o.settled_at,
-                o.conflicted_at,
-                o.duplicate_suspected_at,
-                o.acknowledged_at,
-                needs_attention(o, clock_timestamp() + $1::interval) as "needs_attention!"
-            from operations o
+                ) end as "blocked_by?: OperationId",
+                o.provider_sid as "provider_sid?",
+                o.provider_status as "provider_status?",
+                o.error_code as "error_code?",
+                o.reason as "reason?",
+                o.reason_code as "reason_code?",
+                o.unknown_since as "unknown_since?",
+                o.accepted_at as "accepted_at?",
+                o.finished_at as "finished_at?",
+                o.settled_at as "settled_at?",
+                o.conflicted_at as "conflicted_at?",
+                o.duplicate_suspected_at as "duplicate_suspected_at?",
+                o.acknowledged_at as "acknowledged_at?",
+                "# + $needs_attention + r#" as "needs_attention!"
+            from "# + $from + r#"
             join users requester on requester.id = o.requested_by
             left join users approver on approver.id = o.approved_by
             left join api_tokens token on token.id = o.requested_token
-            left join idempotency_keys key on key.operation_id = o.id
             "# + $tail,
             $($argument),*
         )

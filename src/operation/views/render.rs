@@ -12,6 +12,7 @@ use crate::{
     audit::views::AuditPage,
     auth::views::{LoginPage, PasswordPage},
     integrations::views::IntegrationsPage,
+    vault::views::{RemovePage, VaultPage},
     web::{
         frame::{FormError, Frame, Place, html},
         views::ErrorPage,
@@ -69,6 +70,9 @@ fn pages() -> Vec<(String, String)> {
         ("audit", AuditPage::sample(HOSTILE).render()),
         ("audit_empty", AuditPage::sample_empty("").render()),
         ("audit_filtered", AuditPage::sample_empty(HOSTILE).render()),
+        ("vault", VaultPage::sample().render()),
+        ("vault_refused", VaultPage::sample_refused().render()),
+        ("vault_remove", RemovePage::sample().render()),
         ("operations", OperationsPage::sample().render()),
         ("operations_empty", OperationsPage::sample_empty().render()),
         ("operations_filtered", OperationsPage::sample_filtered().render()),

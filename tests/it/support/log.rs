@@ -14,7 +14,9 @@ static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 pub(crate) fn keep() {
     static START: Once = Once::new();
     START.call_once(|| {
-        let variables = [("MISSION_CONTROL_LOG_FORMAT", "json"), ("MISSION_CONTROL_LOG", "info,mission_control=debug")];
+        // With all of a request, its statements as well: they are counted.
+        let what = "info,mission_control=debug,[request]=debug";
+        let variables = [("MISSION_CONTROL_LOG_FORMAT", "json"), ("MISSION_CONTROL_LOG", what)];
         let config = Config::load(&Environment::of(variables)).expect("valid settings");
         telemetry::start_to(&config, || Kept).expect("the one subscriber");
     });

@@ -7,3 +7,11 @@ pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod seeded;
 pub(crate) mod service;
+
+/// A client that follows no redirect and goes through no proxy.
+pub(crate) fn client() -> reqwest::Client {
+    // The provider of TLS for every client, whichever test is the first to need one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_mins(1));
+    builder.redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+}

@@ -1,0 +1,83 @@
+//! The pages of the vault with everything on them, for the tests.
+
+use time::{Duration, OffsetDateTime, macros::datetime};
+
+use super::listing::Previous;
+use super::views::{Card, Outcome, RemovePage, VaultPage};
+use super::{Checked, Entry, EntryState, Finding, VaultName, Verification};
+use crate::web::frame::{FormError, Frame, Place};
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 14:33:00 UTC);
+
+fn card(name: VaultName, state: EntryState) -> Card {
+    let is_stored = state == EntryState::Stored;
+    let finding = if name == VaultName::TwilioAuthToken { Finding::Refused } else { Finding::Active };
+    let entry = Entry {
+        name,
+        state,
+        hint: Some("7c21".to_owned()),
+        version: is_stored.then_some(3),
+        created_by: is_stored.then(|| "aisha@harbour.example\"><script>".to_owned()),
+        created_at: is_stored.then_some(NOW - Duration::days(21)),
+        verified: is_stored.then_some(Checked { finding, at: NOW - Duration::minutes(2) }),
+        previous: (is_stored && name == VaultName::TwilioAuthToken)
+            .then_some(Previous { version: 2, accepted_until: Some(NOW + Duration::hours(3)) }),
+    };
+    Card { entry, is_masked: false, errors: Vec::new() }
+}
+
+impl VaultPage {
+    /// Each state, with a verification just made.
+    pub(crate) fn sample() -> Self {
+        let verification = Verification {
+            account: Finding::Refused,
+            number: Finding::NotChecked,
+            at: NOW,
+            kept_with: Vec::new(),
+            is_outdated: false,
+        };
+        Self {
+            frame: Frame::sample_admin(Place::Settings),
+            may_manage: true,
+            twilio: vec![
+                card(VaultName::TwilioAccountSid, EntryState::Stored),
+                card(VaultName::TwilioAuthToken, EntryState::Stored),
+                card(VaultName::TwilioPhoneNumber, EntryState::Env),
+            ],
+            elevenlabs: vec![card(VaultName::ElevenlabsApiKey, EntryState::Missing)],
+            outcome: Some(Outcome(verification)),
+            errors: Vec::new(),
+            correlation_id: String::new(),
+            is_emulated: true,
+            now: NOW,
+        }
+    }
+
+    /// Nothing is set up, and a value was refused.
+    pub(crate) fn sample_refused() -> Self {
+        let text = "An account SID is AC and 32 hexadecimal digits.".to_owned();
+        let mut twilio: Vec<Card> = VaultName::TWILIO.map(|name| card(name, EntryState::Missing)).into();
+        twilio[0].errors.push(text.clone());
+        let field = Some(VaultName::TwilioAccountSid.as_str());
+        Self {
+            twilio,
+            outcome: None,
+            errors: vec![FormError { field, text }],
+            correlation_id: "req-7f3a90".to_owned(),
+            ..Self::sample()
+        }
+    }
+}
+
+impl RemovePage {
+    /// The step before the auth token goes, after a slip.
+    pub(crate) fn sample() -> Self {
+        Self {
+            frame: Frame::sample_held(Place::Settings),
+            card: card(VaultName::TwilioAuthToken, EntryState::Stored),
+            left: EntryState::Missing,
+            errors: vec![FormError { field: Some("confirm"), text: "This is not the name of the entry.".to_owned() }],
+            correlation_id: "req-7f3a90".to_owned(),
+        }
+    }
+}
