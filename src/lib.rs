@@ -37,6 +37,7 @@ pub mod dispatch;
 pub mod twilio;
 mod speech;
 pub mod callback;
+mod integrations;
 
 // What all of it stands on.
 pub mod settings;

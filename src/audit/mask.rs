@@ -20,7 +20,7 @@ pub(super) fn value(value: Value) -> Value {
 }
 
 /// A text with its numbers hidden: a plus and at least seven digits, however they are grouped.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find('+') {

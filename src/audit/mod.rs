@@ -5,7 +5,7 @@
 //! else calls [`record`].
 
 mod list;
-mod mask;
+pub(crate) mod mask;
 mod query;
 
 // How it is read: by programs, by people, as a table.

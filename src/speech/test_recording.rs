@@ -26,6 +26,11 @@ pub(crate) fn address(public_url: &PublicUrl) -> String {
     public_url.join(&format!("{PATH}?call={}", Uuid::now_v7().simple()))
 }
 
+/// Whether a call to this address would play it.
+pub(crate) fn is_at(address: &str, public_url: &PublicUrl) -> bool {
+    address.strip_prefix(&public_url.join(PATH)).is_some_and(|rest| rest.starts_with("?call="))
+}
+
 /// The route of the recording, for anybody.
 pub(crate) fn router() -> Router<AppState> {
     Router::new().route(PATH, get(serve))

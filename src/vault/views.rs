@@ -73,6 +73,19 @@ impl VaultPage {
     }
 }
 
+/// The states in words.
+impl EntryState {
+    /// Word, tone and symbol.
+    pub(crate) fn badge(self) -> (&'static str, Tone, &'static str) {
+        match self {
+            Self::Stored => ("Connected", Tone::Ok, "circle-check"),
+            Self::Env => ("Env", Tone::Accent, "server"),
+            Self::Sandbox => ("Sandbox", Tone::Accent, "sandbox"),
+            Self::Missing => ("Not configured", Tone::Mute, "circle-dashed"),
+        }
+    }
+}
+
 impl Card {
     fn name(&self) -> VaultName {
         self.entry.name
@@ -90,14 +103,8 @@ impl Card {
         self.entry.state != EntryState::Missing
     }
 
-    /// Word, tone and symbol of the state.
     fn badge(&self) -> (&'static str, Tone, &'static str) {
-        match self.entry.state {
-            EntryState::Stored => ("Connected", Tone::Ok, "circle-check"),
-            EntryState::Env => ("Env", Tone::Accent, "server"),
-            EntryState::Sandbox => ("Sandbox", Tone::Accent, "sandbox"),
-            EntryState::Missing => ("Not configured", Tone::Mute, "circle-dashed"),
-        }
+        self.entry.state.badge()
     }
 
     /// Enough of the value to tell which one it is.

@@ -12,6 +12,7 @@ mod callbacks;
 mod calls;
 mod fence;
 mod idempotency;
+mod integrations;
 mod metrics;
 mod migrations;
 mod pages;

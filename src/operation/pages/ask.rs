@@ -27,6 +27,12 @@ const FIELDS: [(&str, &str); 5] =
 /// Refusals of the key: the form needs a new one.
 const KEY_CODES: [&str; 2] = ["idempotency_key_reused", "idempotency_key_expired"];
 
+/// Why a form was not taken, for the page that shows it again.
+pub(crate) struct Refused {
+    pub(crate) status: StatusCode,
+    pub(crate) errors: Vec<FormError>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Again {
     #[serde(default)]
@@ -36,15 +42,15 @@ pub(super) struct Again {
 /// What either form sends.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct AskForm {
-    pub(super) kind: String,
-    pub(super) idempotency_key: String,
-    pub(super) to: String,
-    pub(super) from: String,
-    pub(super) message: String,
-    pub(super) audio_url: String,
-    pub(super) note: String,
-    pub(super) again: String,
+pub(crate) struct AskForm {
+    pub(crate) kind: String,
+    pub(crate) idempotency_key: String,
+    pub(crate) to: String,
+    pub(crate) from: String,
+    pub(crate) message: String,
+    pub(crate) audio_url: String,
+    pub(crate) note: String,
+    pub(crate) again: String,
 }
 
 pub(super) async fn show_sms(visit: Visit, query: Query<Again>) -> Result<Response> {
@@ -68,10 +74,18 @@ pub(super) async fn submit(visit: Visit, Form(mut form): Form<AskForm>) -> Resul
         let detail = "An SMS or a call can be asked for here. Load the page again and repeat.";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_form", detail).into());
     };
+    match take(&visit, kind, &mut form).await? {
+        Ok(id) => Ok(Redirect::to(&format!("/dashboard/operations/{id}")).into_response()),
+        Err(Refused { status, errors }) => page(&visit, kind, form, errors, status).await,
+    }
+}
+
+/// Asks for what the form says. A refused form is made ready to be shown again.
+pub(crate) async fn take(visit: &Visit, kind: Kind, form: &mut AskForm) -> Result<Result<OperationId, Refused>> {
     // Browsers send every line break of a form as CRLF; what was typed is one character, and is paid for as one.
     form.message = form.message.replace("\r\n", "\n");
-    let error = match asked(&visit, kind, &form).await {
-        Ok(id) => return Ok(Redirect::to(&format!("/dashboard/operations/{id}")).into_response()),
+    let error = match asked(visit, kind, form).await {
+        Ok(id) => return Ok(Ok(id)),
         Err(error) => error,
     };
     let problem = refusal(error)?;
@@ -80,7 +94,7 @@ pub(super) async fn submit(visit: Visit, Form(mut form): Form<AskForm>) -> Resul
         form.idempotency_key.clear();
     }
     let status = if problem.details.is_empty() { problem.status } else { StatusCode::UNPROCESSABLE_ENTITY };
-    page(&visit, kind, form, errors(&problem), status).await
+    Ok(Err(Refused { status, errors: errors(&problem) }))
 }
 
 async fn asked(visit: &Visit, kind: Kind, form: &AskForm) -> Result<OperationId> {
@@ -112,10 +126,9 @@ async fn terms(visit: &Visit, form: &AskForm, errors: Vec<FormError>) -> Result<
     let app = &visit.app;
     let approval = &app.settings.current().approval;
     let usual_sender = app.vault.phone_number().await?;
-    let key = IdempotencyKey::parse(&form.idempotency_key).unwrap_or_else(|_| IdempotencyKey::new_random());
     let everyone = !approval.four_eyes(app.config.mode) || approval.allow_self_approval;
     Ok(Terms {
-        idempotency_key: key.as_str().to_owned(),
+        idempotency_key: form.key(),
         usual_sender: usual_sender.map(|sender| sender.to_string()),
         errors,
         approvers: approvers(approval.required, everyone || visit.principal.role < Role::Approver).to_owned(),
@@ -139,6 +152,12 @@ impl AskForm {
             again: operation.id.to_string(),
             ..Self::default()
         }
+    }
+
+    /// The key that came with it, or a new one.
+    pub(crate) fn key(&self) -> String {
+        let key = IdempotencyKey::parse(&self.idempotency_key).unwrap_or_else(|_| IdempotencyKey::new_random());
+        key.as_str().to_owned()
     }
 
     /// The request as the API would get it: what was left empty is absent.

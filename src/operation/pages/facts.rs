@@ -9,7 +9,7 @@ use crate::operation::views::status::Status;
 use crate::operation::views::story::{Attempt, Decided, LookUp, Report};
 use crate::web::text;
 
-pub(super) fn status(operation: &Operation) -> Status {
+pub(crate) fn status(operation: &Operation) -> Status {
     Status {
         kind: operation.kind,
         state: operation.state.as_str().to_owned(),
@@ -17,7 +17,7 @@ pub(super) fn status(operation: &Operation) -> Status {
     }
 }
 
-pub(super) fn recipient(operation: &Operation, is_masked: bool) -> Recipient {
+pub(crate) fn recipient(operation: &Operation, is_masked: bool) -> Recipient {
     Recipient { number: operation.to_number.clone(), is_masked }
 }
 

@@ -3,17 +3,17 @@
 //! Handlers read and act; the files below them turn rows into what the views show, and are pure.
 
 mod act;
-mod ask;
+pub(crate) mod ask;
 mod detail;
+mod help;
 mod list;
 mod new_call;
 mod new_sms;
-mod places;
 
 // From rows to what is shown.
-mod facts;
+pub(crate) mod facts;
 mod notices;
-mod rights;
+pub(crate) mod rights;
 #[cfg(test)]
 mod samples;
 mod timeline;
@@ -40,7 +40,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/dashboard/operations/new-call", get(ask::show_call))
         .route("/dashboard/operations/{id}", get(detail::show))
         .route("/dashboard/operations/{id}/{act}", get(act::go_back).post(act::submit))
-        .merge(places::router())
+        .merge(help::router())
 }
 
 /// The operation that an address names, if there is one.

@@ -15,10 +15,10 @@ use crate::web::frame::FormError;
 use crate::web::text;
 
 /// Who looks, and under which rules.
-pub(super) struct Reader<'a> {
-    pub(super) principal: &'a Principal,
-    pub(super) settings: &'a Operating,
-    pub(super) mode: Mode,
+pub(crate) struct Reader<'a> {
+    pub(crate) principal: &'a Principal,
+    pub(crate) settings: &'a Operating,
+    pub(crate) mode: Mode,
 }
 
 /// What was typed with a decision that was refused.
@@ -96,10 +96,7 @@ fn approval(reader: &Reader<'_>, operation: &Operation, queued: i64) -> Right<Ap
     let Some(digest) = operation.digest().filter(|_| operation.state == State::PendingApproval) else {
         return Right::Nothing;
     };
-    let may = reader.principal.require(Permission::Decide).and_then(|()| {
-        policy::may_approve(reader.settings, reader.mode, reader.decider(), operation.requested_by).map(|_| ())
-    });
-    match may {
+    match reader.may_approve(operation) {
         Err(problem) => Right::Denied(problem.detail),
         Ok(()) => Right::Granted(Approval {
             digest,
@@ -164,6 +161,12 @@ fn acts(reader: &Reader<'_>, operation: &Operation) -> Vec<Act> {
 }
 
 impl Reader<'_> {
+    /// Whether this reader may approve what stands there.
+    pub(crate) fn may_approve(&self, operation: &Operation) -> Result<(), Problem> {
+        self.principal.require(Permission::Decide)?;
+        policy::may_approve(self.settings, self.mode, self.decider(), operation.requested_by).map(|_| ())
+    }
+
     fn decider(&self) -> Decider {
         Decider { user: self.principal.user, token: self.principal.token() }
     }

@@ -11,10 +11,11 @@ use super::{
 use crate::{
     audit::views::AuditPage,
     auth::views::{LoginPage, PasswordPage},
+    integrations::views::IntegrationsPage,
     vault::views::{RemovePage, VaultPage},
     web::{
         frame::{FormError, Frame, Place, html},
-        views::{ErrorPage, INTEGRATIONS, PlacePage},
+        views::ErrorPage,
     },
 };
 
@@ -55,7 +56,6 @@ fn error(frame: Frame) -> ErrorPage {
 
 /// All of them, by the name under which they can be looked at.
 fn pages() -> Vec<(String, String)> {
-    let place = |place, guide| PlacePage { frame: Frame::sample_admin(place), guide }.render();
     let mut pages: Vec<_> = [
         ("login", login(None).render()),
         ("login_refused", login(Some("Email or password is wrong.")).render()),
@@ -64,7 +64,9 @@ fn pages() -> Vec<(String, String)> {
         ("error", error(Frame::sample_signed_out()).render()),
         ("error_signed_in", error(Frame::sample_held(Place::Operations)).render()),
         ("help", HelpPage { frame: Frame::sample(Place::Help) }.render()),
-        ("integrations", place(Place::Integrations, &INTEGRATIONS)),
+        ("integrations", IntegrationsPage::sample(HOSTILE).render()),
+        ("integrations_refused", IntegrationsPage::sample_refused(HOSTILE).render()),
+        ("integrations_denied", IntegrationsPage::sample_denied().render()),
         ("audit", AuditPage::sample(HOSTILE).render()),
         ("audit_empty", AuditPage::sample_empty("").render()),
         ("audit_filtered", AuditPage::sample_empty(HOSTILE).render()),

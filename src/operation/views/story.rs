@@ -130,7 +130,8 @@ impl Attempt {
     }
 }
 
-fn attempt_words(state: &str) -> (&'static str, &'static str, Tone) {
+/// Word, symbol and tone of an attempt's state.
+pub(crate) fn attempt_words(state: &str) -> (&'static str, &'static str, Tone) {
     match state {
         "sending" => ("Sending", "loader", Tone::Accent),
         "unknown" => ("Outcome unknown", "unknown", Tone::Odd),

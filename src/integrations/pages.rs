@@ -1,0 +1,195 @@
+//! The page "Integrations", and the two forms by which a test is asked for.
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::views::{Access, Address, Forms, IntegrationsPage, Latest, News, Reach, TestForm, Twilio};
+use super::{NOTE, evidence, follow};
+use crate::audit::mask;
+use crate::auth::Permission;
+use crate::config::Mode;
+use crate::error::Result;
+use crate::operation::audio_url::AudioUrl;
+use crate::operation::content::Kind;
+use crate::operation::pages::ask::{self, AskForm, Refused};
+use crate::operation::views::content::Recipient;
+use crate::operation::views::status::Status;
+use crate::speech::test_recording;
+use crate::state::AppState;
+use crate::vault::{Entry, EntryState, VaultName};
+use crate::visit::Visit;
+use crate::web::extract::{Form, Query};
+use crate::web::frame::{FormError, Place, html};
+use crate::web::text;
+
+const PAGE: &str = "/dashboard/integrations";
+
+/// How many tests are listed.
+const LATEST: i64 = 5;
+
+/// The routes of the page.
+pub(crate) fn router() -> Router<AppState> {
+    // A refused form stands at the address of its act; loading that again shows the page.
+    let go_back = || get(async || Redirect::to(PAGE));
+    Router::new()
+        .route(PAGE, get(show))
+        .route("/dashboard/integrations/test-sms", go_back().post(test_sms))
+        .route("/dashboard/integrations/test-call", go_back().post(test_call))
+}
+
+#[derive(Deserialize)]
+struct PageQuery {
+    #[serde(default)]
+    test: String,
+}
+
+/// A form that was refused, and why.
+struct Again {
+    kind: Kind,
+    form: AskForm,
+    errors: Vec<FormError>,
+}
+
+async fn show(visit: Visit, Query(query): Query<PageQuery>) -> Result<Response> {
+    Ok(html(StatusCode::OK, &page(&visit, &query.test, None).await?))
+}
+
+async fn test_sms(visit: Visit, Form(form): Form<AskForm>) -> Result<Response> {
+    test(visit, Kind::Sms, form).await
+}
+
+async fn test_call(visit: Visit, Form(mut form): Form<AskForm>) -> Result<Response> {
+    // A test plays our own recording and nothing else.
+    if !test_recording::is_at(&form.audio_url, &visit.app.public_url) {
+        form.audio_url = test_recording::address(&visit.app.public_url);
+    }
+    test(visit, Kind::Call, form).await
+}
+
+async fn test(visit: Visit, kind: Kind, mut form: AskForm) -> Result<Response> {
+    visit.principal.require(Permission::AskOperations)?;
+    NOTE.clone_into(&mut form.note);
+    match ask::take(&visit, kind, &mut form).await? {
+        Ok(id) => Ok(Redirect::to(&format!("{PAGE}?test={id}")).into_response()),
+        Err(Refused { status, errors }) => {
+            let errors = errors.into_iter().map(|error| of_form(kind, error)).collect();
+            Ok(html(status, &page(&visit, "", Some(Again { kind, form, errors })).await?))
+        }
+    }
+}
+
+/// A refusal in the terms of the test's form, which has fewer fields than the whole one.
+fn of_form(kind: Kind, error: FormError) -> FormError {
+    let field = match (kind, error.field) {
+        (Kind::Sms, Some("to")) => Some("sms-to"),
+        (Kind::Sms, Some("message")) => Some("sms-message"),
+        (Kind::Call, Some("to")) => Some("call-to"),
+        (_, Some("from")) => {
+            let text = "There is no number to send from. Store one in the API Vault, then send the test again.";
+            return FormError { field: None, text: text.to_owned() };
+        }
+        _ => None,
+    };
+    FormError { field, ..error }
+}
+
+async fn page(visit: &Visit, test: &str, again: Option<Again>) -> Result<IntegrationsPage> {
+    let (app, mode) = (&visit.app, visit.app.config.mode);
+    let (frame, entries, verification, evidence, followed, tests) = tokio::try_join!(
+        visit.frame(Place::Integrations),
+        async { Ok(app.vault.list().await?) },
+        async { Ok(app.vault.last_verification().await?) },
+        async { Ok(evidence::newest(&app.db, mode).await?) },
+        follow::followed(visit, test),
+        async { Ok(evidence::tests(&app.db, mode, LATEST).await?) },
+    )?;
+    let state = |name: VaultName| state(&entries, name);
+    let twilio = Twilio {
+        access: Access::of(state(VaultName::TwilioAccountSid), state(VaultName::TwilioAuthToken)),
+        has_number: state(VaultName::TwilioPhoneNumber) != EntryState::Missing,
+        verification,
+        accepted: evidence.accepted.map(|attempt| news(visit, attempt)),
+        failed: evidence.failed.map(|attempt| news(visit, attempt)),
+        reported_at: evidence.reported_at,
+        is_emulated: app.config.embeds_sandbox(),
+    };
+    let errors = again.as_ref().map_or_else(Vec::new, |again| again.errors.clone());
+    Ok(IntegrationsPage {
+        frame,
+        now: app.clock.now(),
+        is_unknown_test: !test.is_empty() && followed.is_none(),
+        followed,
+        forms: forms(visit, &twilio, again).await?,
+        twilio,
+        elevenlabs: state(VaultName::ElevenlabsApiKey),
+        may_manage: visit.principal.may(Permission::ManageVault),
+        address: address(app),
+        latest: tests.into_iter().map(|test| latest(visit, test)).collect(),
+        correlation_id: if errors.is_empty() { String::new() } else { visit.correlation_id.clone() },
+        errors,
+    })
+}
+
+fn state(entries: &[Entry], name: VaultName) -> EntryState {
+    entries.iter().find(|entry| entry.name == name).map_or(EntryState::Missing, |entry| entry.state)
+}
+
+/// The forms, for those who may ask and where there is something to test.
+async fn forms(visit: &Visit, twilio: &Twilio, again: Option<Again>) -> Result<Forms> {
+    let app = &visit.app;
+    if !visit.principal.may(Permission::AskOperations) {
+        return Ok(Forms::Denied("An operator can send a test SMS and place a test call."));
+    }
+    if !twilio.is_complete() && again.is_none() {
+        return Ok(Forms::Denied("A test needs an account, its Auth Token and a phone number in the API Vault."));
+    }
+    let to = evidence::last_recipient(&app.db, app.config.mode, visit.principal.user).await?.unwrap_or_default();
+    let proposed = || AskForm {
+        to: to.clone(),
+        message: "Test message from Mission Control".to_owned(),
+        audio_url: test_recording::address(&app.public_url),
+        ..AskForm::default()
+    };
+    let (sms, call) = match again {
+        Some(Again { kind: Kind::Sms, form, .. }) => (form, proposed()),
+        Some(Again { kind: Kind::Call, form, .. }) => (proposed(), form),
+        None => (proposed(), proposed()),
+    };
+    let is_held = app.settings.current().approval.required;
+    Ok(Forms::Granted { sms: TestForm::of(sms), call: TestForm::of(call), is_held })
+}
+
+fn address(app: &AppState) -> Address {
+    let path = |door: &str| app.public_url.join(&format!("/webhooks/twilio/{door}/…"));
+    let reach = match app.config.mode {
+        Mode::Sandbox => Reach::Here,
+        Mode::Live if AudioUrl::parse(&test_recording::address(&app.public_url), Mode::Live).is_ok() => Reach::Public,
+        Mode::Live => Reach::Private,
+    };
+    Address { messages: path("message-status"), calls: path("call-status"), reach }
+}
+
+fn news(visit: &Visit, attempt: evidence::Attempt) -> News {
+    let words = attempt.detail.as_deref().map(text::sentence).unwrap_or_default();
+    News {
+        operation: attempt.operation.to_string(),
+        kind: attempt.kind,
+        recipient: Recipient { number: attempt.to_number, is_masked: visit.is_masked() },
+        state: attempt.state,
+        words: if visit.is_masked() { mask::text(&words) } else { words },
+        at: attempt.at,
+    }
+}
+
+fn latest(visit: &Visit, test: evidence::Test) -> Latest {
+    Latest {
+        id: test.id.to_string(),
+        status: Status { kind: test.kind, state: test.state, is_settled: test.is_settled },
+        recipient: Recipient { number: test.to_number, is_masked: visit.is_masked() },
+        requested_by: test.requester,
+        at: test.created_at,
+    }
+}

@@ -1,0 +1,364 @@
+//! The page of the integrations: values in, HTML out.
+
+use askama::Template;
+use time::OffsetDateTime;
+
+use crate::operation::content::Kind;
+use crate::operation::pages::ask::AskForm;
+use crate::operation::views::content::Recipient;
+use crate::operation::views::status::Status;
+use crate::operation::views::story::attempt_words;
+use crate::vault::{Checked, EntryState, LastVerification};
+use crate::web::frame::{FormError, Frame, Tone, errors_of};
+
+/// The providers with their evidence, and the tests.
+#[derive(Template)]
+#[template(path = "integrations/page.html")]
+pub(crate) struct IntegrationsPage {
+    pub(crate) frame: Frame,
+    pub(crate) now: OffsetDateTime,
+    /// The test that the address names.
+    pub(crate) followed: Option<Followed>,
+    /// The address names a test that there is none of.
+    pub(crate) is_unknown_test: bool,
+    pub(crate) twilio: Twilio,
+    /// Where the key of ElevenLabs comes from.
+    pub(crate) elevenlabs: EntryState,
+    pub(crate) may_manage: bool,
+    pub(crate) forms: Forms,
+    pub(crate) address: Address,
+    /// The newest first.
+    pub(crate) latest: Vec<Latest>,
+    pub(crate) errors: Vec<FormError>,
+    pub(crate) correlation_id: String,
+}
+
+/// A test on its way.
+pub(crate) struct Followed {
+    pub(crate) id: String,
+    pub(crate) status: Status,
+    pub(crate) recipient: Recipient,
+    pub(crate) requested_by: String,
+    pub(crate) at: OffsetDateTime,
+    /// Twilio's own word for its state.
+    pub(crate) provider_word: Option<String>,
+    /// What is awaited, and of whom.
+    pub(crate) next: String,
+    pub(crate) error_code: Option<i32>,
+    pub(crate) may_approve: bool,
+    /// Nothing more will be heard of it.
+    pub(crate) is_over: bool,
+    /// When Twilio last reported on it.
+    pub(crate) reported_at: Option<OffsetDateTime>,
+    /// Of the recording, where it is a call.
+    pub(crate) fetch: Option<Fetch>,
+}
+
+/// Whether the recording was fetched.
+pub(crate) enum Fetch {
+    Seen(OffsetDateTime),
+    Awaited,
+    NeverSeen,
+}
+
+/// Twilio: what it is reached with, and what came of that.
+pub(crate) struct Twilio {
+    pub(crate) access: Access,
+    pub(crate) has_number: bool,
+    pub(crate) verification: LastVerification,
+    pub(crate) accepted: Option<News>,
+    pub(crate) failed: Option<News>,
+    /// When it last reported on anything.
+    pub(crate) reported_at: Option<OffsetDateTime>,
+    /// The embedded sandbox answers in its place.
+    pub(crate) is_emulated: bool,
+}
+
+/// Where Account SID and Auth Token come from, as the one thing that they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Access(EntryState);
+
+/// What came of an attempt.
+pub(crate) struct News {
+    pub(crate) operation: String,
+    pub(crate) kind: Kind,
+    pub(crate) recipient: Recipient,
+    /// The name of the attempt's state.
+    pub(crate) state: String,
+    pub(crate) words: String,
+    pub(crate) at: OffsetDateTime,
+}
+
+/// The forms that ask for a test, or why there are none.
+pub(crate) enum Forms {
+    Denied(&'static str),
+    Granted { sms: TestForm, call: TestForm, is_held: bool },
+}
+
+/// What stands in one of them.
+pub(crate) struct TestForm {
+    pub(crate) idempotency_key: String,
+    pub(crate) to: String,
+    pub(crate) message: String,
+    pub(crate) audio_url: String,
+}
+
+/// Where Twilio reports to.
+pub(crate) struct Address {
+    pub(crate) messages: String,
+    pub(crate) calls: String,
+    pub(crate) reach: Reach,
+}
+
+/// Who can reach an address.
+pub(crate) enum Reach {
+    /// It is this machine's, and so is the emulator.
+    Here,
+    /// It is encrypted and does not look like one of a private network.
+    Public,
+    /// Of this machine or a private network.
+    Private,
+}
+
+/// A test, in short.
+pub(crate) struct Latest {
+    pub(crate) id: String,
+    pub(crate) status: Status,
+    pub(crate) recipient: Recipient,
+    pub(crate) requested_by: String,
+    pub(crate) at: OffsetDateTime,
+}
+
+impl IntegrationsPage {
+    fn errors_of(&self, field: &str) -> Vec<&str> {
+        errors_of(&self.errors, field)
+    }
+
+    fn elevenlabs_words(&self) -> &'static str {
+        match self.elevenlabs {
+            EntryState::Stored => {
+                "It is stored in the API Vault and is used when calls from text come. Until then nobody asks ElevenLabs, so whether it works is not known."
+            }
+            EntryState::Env => {
+                "It comes from this server’s environment and is used when calls from text come. Until then nobody asks ElevenLabs, so whether it works is not known."
+            }
+            EntryState::Sandbox | EntryState::Missing => {
+                "There is none. Nothing that works today needs one; it can be stored in the API Vault."
+            }
+        }
+    }
+}
+
+impl Twilio {
+    /// Whether there is everything that a test is sent with.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.access.0 != EntryState::Missing && self.has_number
+    }
+
+    /// What the last verification found, of each thing that it looked at.
+    fn findings(&self) -> impl Iterator<Item = (&'static str, Checked)> {
+        let LastVerification { account, number } = self.verification;
+        [("Account", account), ("Number", number)].into_iter().filter_map(|(label, checked)| Some((label, checked?)))
+    }
+
+    /// Where its credentials come from, and what to do next.
+    fn words(&self) -> &'static str {
+        let finding = self.verification.account.map(|checked| checked.finding);
+        match (self.access.0, finding) {
+            (EntryState::Missing, _) => {
+                "Nothing is sent without the Account SID and the Auth Token. Store both in the API Vault."
+            }
+            _ if !self.has_number => "There is no phone number to send from. Store one in the API Vault.",
+            (EntryState::Sandbox, _) => "The sandbox made its own. Nothing has to be set up: send a test.",
+            (_, Some(finding)) if !finding.is_good() => {
+                "Twilio did not accept them. Correct them in the API Vault, then verify again."
+            }
+            (EntryState::Stored, Some(_)) => "Stored in the API Vault, and accepted. Send a test to try the whole way.",
+            (EntryState::Stored, None) => "Stored in the API Vault. Verify them, then send a test.",
+            (EntryState::Env, _) => "They come from this server’s environment. Verify them, then send a test.",
+        }
+    }
+}
+
+impl Access {
+    /// Of both values. One half opens nothing; of two sources the environment is named, which is outside of the vault.
+    pub(crate) fn of(account_sid: EntryState, auth_token: EntryState) -> Self {
+        let weakest = [EntryState::Missing, EntryState::Env, EntryState::Sandbox];
+        let found = weakest.into_iter().find(|state| [account_sid, auth_token].contains(state));
+        Self(found.unwrap_or(EntryState::Stored))
+    }
+
+    fn is_there(self) -> bool {
+        self.0 != EntryState::Missing
+    }
+
+    /// Values that are not stored have no version to keep a result with.
+    fn keeps_results(self) -> bool {
+        self.0 == EntryState::Stored
+    }
+}
+
+impl News {
+    /// Word, symbol and tone of what came of it.
+    fn outcome(&self) -> (&'static str, &'static str, Tone) {
+        attempt_words(&self.state)
+    }
+}
+
+impl TestForm {
+    /// What was typed, or is proposed.
+    pub(crate) fn of(form: AskForm) -> Self {
+        Self { idempotency_key: form.key(), to: form.to, message: form.message, audio_url: form.audio_url }
+    }
+}
+
+#[cfg(test)]
+impl IntegrationsPage {
+    /// A page on which everything happened, and whose every text is this one.
+    pub(crate) fn sample(text: &str) -> Self {
+        use crate::vault::Finding;
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let id = || "019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2".to_owned();
+        let recipient = || Recipient { number: "+14155550132".to_owned(), is_masked: false };
+        let status = |state: &str| Status { kind: Kind::Call, state: state.to_owned(), is_settled: false };
+        let news = |state: &str| News {
+            operation: id(),
+            kind: Kind::Sms,
+            recipient: recipient(),
+            state: state.to_owned(),
+            words: text.to_owned(),
+            at,
+        };
+        let form = || TestForm {
+            idempotency_key: text.to_owned(),
+            to: text.to_owned(),
+            message: text.to_owned(),
+            audio_url: text.to_owned(),
+        };
+        let test = |state: &str| Latest {
+            id: id(),
+            status: status(state),
+            recipient: recipient(),
+            requested_by: text.to_owned(),
+            at,
+        };
+        let checked = |finding| Some(Checked { finding, at });
+        Self {
+            frame: Frame::sample_admin(crate::web::frame::Place::Integrations),
+            now: at,
+            followed: Some(Followed {
+                id: id(),
+                status: status("pending_approval"),
+                recipient: recipient(),
+                requested_by: text.to_owned(),
+                at,
+                provider_word: Some(text.to_owned()),
+                next: text.to_owned(),
+                error_code: Some(21211),
+                may_approve: true,
+                is_over: false,
+                reported_at: Some(at),
+                fetch: Some(Fetch::Seen(at)),
+            }),
+            is_unknown_test: false,
+            twilio: Twilio {
+                access: Access(EntryState::Stored),
+                has_number: true,
+                verification: LastVerification { account: checked(Finding::Refused), number: checked(Finding::Ready) },
+                accepted: Some(news("accepted")),
+                failed: Some(news("refused")),
+                reported_at: Some(at),
+                is_emulated: true,
+            },
+            elevenlabs: EntryState::Stored,
+            may_manage: true,
+            forms: Forms::Granted { sms: form(), call: form(), is_held: true },
+            address: Address { messages: text.to_owned(), calls: text.to_owned(), reach: Reach::Here },
+            latest: vec![test("delivered"), test("failed")],
+            errors: Vec::new(),
+            correlation_id: String::new(),
+        }
+    }
+
+    /// After a refusal of every field, and with nothing else to tell.
+    pub(crate) fn sample_refused(text: &str) -> Self {
+        let error = |field| FormError { field, text: text.to_owned() };
+        let sample = Self::sample(text);
+        Self {
+            followed: None,
+            is_unknown_test: true,
+            twilio: Twilio { accepted: None, failed: None, reported_at: None, ..sample.twilio },
+            latest: Vec::new(),
+            errors: [Some("sms-to"), Some("sms-message"), Some("call-to"), None].map(error).into(),
+            correlation_id: text.to_owned(),
+            ..sample
+        }
+    }
+
+    /// For a reader who may test nothing, in live mode, where nothing is set up.
+    pub(crate) fn sample_denied() -> Self {
+        let sample = Self::sample_refused("");
+        Self {
+            frame: Frame::sample_held(crate::web::frame::Place::Integrations),
+            is_unknown_test: false,
+            twilio: Twilio {
+                access: Access(EntryState::Missing),
+                verification: LastVerification::default(),
+                is_emulated: false,
+                ..sample.twilio
+            },
+            elevenlabs: EntryState::Missing,
+            may_manage: false,
+            forms: Forms::Denied("An operator can send a test SMS and place a test call."),
+            address: Address { reach: Reach::Private, ..sample.address },
+            errors: Vec::new(),
+            ..sample
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::Finding;
+
+    use EntryState::{Env, Missing, Sandbox, Stored};
+
+    #[test]
+    fn two_values_are_one_access() {
+        for (account_sid, auth_token, together) in [
+            (Stored, Stored, Stored),
+            (Sandbox, Sandbox, Sandbox),
+            (Env, Env, Env),
+            (Stored, Env, Env),
+            (Env, Stored, Env),
+            (Stored, Missing, Missing),
+            (Missing, Env, Missing),
+        ] {
+            assert_eq!(Access::of(account_sid, auth_token), Access(together), "{account_sid:?} {auth_token:?}");
+        }
+    }
+
+    #[test]
+    fn each_state_says_what_to_do_next() {
+        let words = |state, has_number, finding: Option<Finding>| {
+            let at = OffsetDateTime::UNIX_EPOCH;
+            let account = finding.map(|finding| Checked { finding, at });
+            let verification = LastVerification { account, number: None };
+            let sample = IntegrationsPage::sample("").twilio;
+            Twilio { access: Access(state), has_number, verification, ..sample }.words()
+        };
+        for (state, has_number, finding, next) in [
+            (Missing, true, None, "Store both"),
+            (Sandbox, true, None, "send a test"),
+            (Stored, false, Some(Finding::Active), "no phone number"),
+            (Stored, true, None, "Verify them"),
+            (Stored, true, Some(Finding::Trial), "Send a test"),
+            (Stored, true, Some(Finding::Refused), "Correct them"),
+            (Env, true, None, "Verify them"),
+        ] {
+            let words = words(state, has_number, finding);
+            assert!(words.contains(next), "{state:?}: {words}");
+        }
+    }
+}
