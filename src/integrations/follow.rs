@@ -19,13 +19,14 @@ pub(super) async fn followed(visit: &Visit, id: &str) -> Result<Option<Followed>
     let mode = app.config.mode;
     let Ok(id) = id.parse::<OperationId>() else { return Ok(None) };
     let Some(operation) = store::find(&app.db, &app.clock, mode, id).await? else { return Ok(None) };
-    if operation.note.as_deref() != Some(NOTE) {
+    if operation.note.as_deref() != Some(NOTE) || operation.source != "page" {
         return Ok(None);
     }
     let heard = evidence::heard(&app.db, id).await?;
     let settings = app.settings.current();
     let reader = Reader { principal: &visit.principal, settings: &settings, mode };
-    let next = next(&operation, reader.may_approve(&operation).map_err(|problem| problem.detail));
+    let may_approve = reader.may_approve(&operation);
+    let next = next(&operation, may_approve.as_ref().err().map(|problem| problem.detail.as_str()));
     let next = if visit.is_masked() { mask::text(&next) } else { next };
     Ok(Some(Followed {
         id: id.to_string(),
@@ -36,21 +37,21 @@ pub(super) async fn followed(visit: &Visit, id: &str) -> Result<Option<Followed>
         provider_word: operation.provider_status.clone(),
         next,
         error_code: operation.error_code,
-        may_approve: operation.state == State::PendingApproval && reader.may_approve(&operation).is_ok(),
+        may_approve: operation.state == State::PendingApproval && may_approve.is_ok(),
         is_over: operation.state.is_final() || operation.settled_at.is_some(),
         reported_at: heard.reported_at,
         fetch: (operation.kind == Kind::Call).then(|| fetch(&operation, heard.fetched_at)),
     }))
 }
 
-/// What is awaited, and of whom.
-fn next(operation: &Operation, may_approve: Result<(), String>) -> String {
+/// What is awaited, and of whom. `denied` says why the reader may not approve it.
+fn next(operation: &Operation, denied: Option<&str>) -> String {
     let reason = || text::sentence(operation.reason.as_deref().unwrap_or("No reason was given."));
     match operation.state {
         State::Preparing => "Its speech is being made, then a person decides.".to_owned(),
-        State::PendingApproval => match may_approve {
-            Ok(()) => "Your decision is awaited. Nothing has been sent.".to_owned(),
-            Err(why) => format!("The decision of an approver is awaited. Nothing has been sent. {why}"),
+        State::PendingApproval => match denied {
+            None => "Your decision is awaited. Nothing has been sent.".to_owned(),
+            Some(why) => format!("The decision of an approver is awaited. Nothing has been sent. {why}"),
         },
         State::Approved => match &operation.delay_reason {
             Some(why) => format!("{} It is tried again by itself until the approval runs out.", text::sentence(why)),

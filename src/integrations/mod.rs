@@ -3,6 +3,8 @@
 mod evidence;
 mod follow;
 pub(crate) mod pages;
+#[cfg(test)]
+mod samples;
 pub(crate) mod views;
 
 /// The note of every test. Its index names these words too (`operations_tests`).

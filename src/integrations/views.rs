@@ -76,7 +76,7 @@ pub(crate) struct Twilio {
 
 /// Where Account SID and Auth Token come from, as the one thing that they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Access(EntryState);
+pub(crate) struct Access(pub(super) EntryState);
 
 /// What came of an attempt.
 pub(crate) struct News {
@@ -209,111 +209,6 @@ impl TestForm {
     /// What was typed, or is proposed.
     pub(crate) fn of(form: AskForm) -> Self {
         Self { idempotency_key: form.key(), to: form.to, message: form.message, audio_url: form.audio_url }
-    }
-}
-
-#[cfg(test)]
-impl IntegrationsPage {
-    /// A page on which everything happened, and whose every text is this one.
-    pub(crate) fn sample(text: &str) -> Self {
-        use crate::vault::Finding;
-        let at = OffsetDateTime::UNIX_EPOCH;
-        let id = || "019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2".to_owned();
-        let recipient = || Recipient { number: "+14155550132".to_owned(), is_masked: false };
-        let status = |state: &str| Status { kind: Kind::Call, state: state.to_owned(), is_settled: false };
-        let news = |state: &str| News {
-            operation: id(),
-            kind: Kind::Sms,
-            recipient: recipient(),
-            state: state.to_owned(),
-            words: text.to_owned(),
-            at,
-        };
-        let form = || TestForm {
-            idempotency_key: text.to_owned(),
-            to: text.to_owned(),
-            message: text.to_owned(),
-            audio_url: text.to_owned(),
-        };
-        let test = |state: &str| Latest {
-            id: id(),
-            status: status(state),
-            recipient: recipient(),
-            requested_by: text.to_owned(),
-            at,
-        };
-        let checked = |finding| Some(Checked { finding, at });
-        Self {
-            frame: Frame::sample_admin(crate::web::frame::Place::Integrations),
-            now: at,
-            followed: Some(Followed {
-                id: id(),
-                status: status("pending_approval"),
-                recipient: recipient(),
-                requested_by: text.to_owned(),
-                at,
-                provider_word: Some(text.to_owned()),
-                next: text.to_owned(),
-                error_code: Some(21211),
-                may_approve: true,
-                is_over: false,
-                reported_at: Some(at),
-                fetch: Some(Fetch::Seen(at)),
-            }),
-            is_unknown_test: false,
-            twilio: Twilio {
-                access: Access(EntryState::Stored),
-                has_number: true,
-                verification: LastVerification { account: checked(Finding::Refused), number: checked(Finding::Ready) },
-                accepted: Some(news("accepted")),
-                failed: Some(news("refused")),
-                reported_at: Some(at),
-                is_emulated: true,
-            },
-            elevenlabs: EntryState::Stored,
-            may_manage: true,
-            forms: Forms::Granted { sms: form(), call: form(), is_held: true },
-            address: Address { messages: text.to_owned(), calls: text.to_owned(), reach: Reach::Here },
-            latest: vec![test("delivered"), test("failed")],
-            errors: Vec::new(),
-            correlation_id: String::new(),
-        }
-    }
-
-    /// After a refusal of every field, and with nothing else to tell.
-    pub(crate) fn sample_refused(text: &str) -> Self {
-        let error = |field| FormError { field, text: text.to_owned() };
-        let sample = Self::sample(text);
-        Self {
-            followed: None,
-            is_unknown_test: true,
-            twilio: Twilio { accepted: None, failed: None, reported_at: None, ..sample.twilio },
-            latest: Vec::new(),
-            errors: [Some("sms-to"), Some("sms-message"), Some("call-to"), None].map(error).into(),
-            correlation_id: text.to_owned(),
-            ..sample
-        }
-    }
-
-    /// For a reader who may test nothing, in live mode, where nothing is set up.
-    pub(crate) fn sample_denied() -> Self {
-        let sample = Self::sample_refused("");
-        Self {
-            frame: Frame::sample_held(crate::web::frame::Place::Integrations),
-            is_unknown_test: false,
-            twilio: Twilio {
-                access: Access(EntryState::Missing),
-                verification: LastVerification::default(),
-                is_emulated: false,
-                ..sample.twilio
-            },
-            elevenlabs: EntryState::Missing,
-            may_manage: false,
-            forms: Forms::Denied("An operator can send a test SMS and place a test call."),
-            address: Address { reach: Reach::Private, ..sample.address },
-            errors: Vec::new(),
-            ..sample
-        }
     }
 }
 

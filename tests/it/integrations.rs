@@ -98,7 +98,7 @@ async fn a_test_call_shows_that_its_recording_was_fetched() {
     approve(&mut approver, &followed).await;
     let done = approver.until(&followed, "It went out, and Twilio’s report came back.").await;
     let told = card(&done, "followed");
-    assert!(told.contains("Completed") && told.contains("the public URL was reached"), "{told}");
+    assert!(told.contains("Completed") && told.contains("Whoever fetched it goes by the name of Twilio’s"), "{told}");
     assert!(card(&done, "twilio").contains("Call to +1 415 555 0133</a> was accepted"));
     service.stop().await;
 }
