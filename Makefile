@@ -21,7 +21,7 @@ setup-browser: ## Install Chromium and its driver too, for the tests that use a 
 test: ## Run all tests.
 	@scripts/test.sh
 
-smoke: ## Send one SMS through the whole product and show each step.
+smoke: ## Send one SMS and place one call through the whole product, and show each step.
 	cargo test --test it smoke:: -- --nocapture
 
 bench: ## Measure asking against pgbench on this machine, in under four minutes after the build.
