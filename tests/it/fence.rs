@@ -16,7 +16,7 @@ use mission_control::twilio::{Exchange, SendOutcome, Sid};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
-use crate::support::service::{Service, Setup};
+use crate::support::service::{Service, Setup, eventually};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
 
@@ -171,10 +171,14 @@ async fn an_owner_that_is_alive_keeps_its_attempt_however_long_it_is_paused() {
     let other = stage.fence().await;
     assert!(matches!(stage.pass(&other, &claimed).await, Err(NotFenced::Taken)));
 
-    // It dies: PostgreSQL frees the lock.
+    // It dies: PostgreSQL frees the lock, as soon as it has noticed.
     fence.close().await;
-    stage.reconcile().await;
-    assert_eq!(stage.state(&id).await, "unknown");
+    eventually("the attempt of a dead owner to be judged", || async {
+        stage.reconcile().await;
+        let state = stage.state(&id).await;
+        if state == "unknown" { Ok(()) } else { Err(state.to_string()) }
+    })
+    .await;
     stage.service.clock.advance(Duration::from_mins(2));
     stage.reconcile().await;
     assert_eq!(stage.state(&id).await, "needs_review");
