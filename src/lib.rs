@@ -37,14 +37,14 @@ pub mod dispatch;
 pub mod twilio;
 mod speech;
 pub mod callback;
-mod integrations;
 
 // What all of it stands on.
 pub mod settings;
 pub mod vault;
 pub mod audit;
 
-// Whether all of it works, before real use.
+// Whether all of it works: on a page, and as a checklist before real use.
+mod integrations;
 pub mod verify;
 
 // The emulator of Twilio that stands in until there is an account.

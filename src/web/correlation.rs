@@ -35,8 +35,9 @@ pub(crate) async fn name(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = CorrelationId::of(&request);
     let method = request.method().clone();
-    // The path alone: queries hold search words and the references of callbacks.
-    let path = request.uri().path().to_owned();
+    // The route, or the path alone where there is none: queries hold search words and the references of callbacks.
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map_or(request.uri().path(), MatchedPath::as_str).to_owned();
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", correlation_id = %id.0);
     async move {
@@ -44,7 +45,6 @@ pub(crate) async fn name(mut request: Request, next: Next) -> Response {
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             response.headers_mut().insert(HEADER, value);
         }
-        let route = response.extensions().get::<MatchedPath>().map_or(path.as_str(), MatchedPath::as_str);
         let status = response.status().as_u16();
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match status {
