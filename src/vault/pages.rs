@@ -39,6 +39,9 @@ struct PageQuery {
 struct SetForm {
     #[serde(default)]
     value: String,
+    /// The entry's name, typed by whoever replaces what is stored.
+    #[serde(default)]
+    confirm: String,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +71,14 @@ async fn go_back() -> Redirect {
 
 async fn set(visit: Visit, Path(name): Path<String>, Form(form): Form<SetForm>) -> Result<Response> {
     visit.principal.require(Permission::ManageVault)?;
-    let Ok(name) = name.parse() else { return no_such_entry(&visit).await };
+    let Ok(name) = name.parse::<VaultName>() else { return no_such_entry(&visit).await };
+    let is_stored = visit.app.vault.entry(name).await?.state == EntryState::Stored;
+    if is_stored && form.confirm.trim() != name.as_str() {
+        let text = format!(
+            "To replace what is stored, type {name} beside the new value. The fields are empty again, because no value is ever shown."
+        );
+        return refused(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(name.as_str()), text).await;
+    }
     match visit.app.vault.set(name, SecretString::from(form.value), &visit.actor).await {
         Ok(_) => Ok(changed(&visit, name)),
         Err(VaultError::Invalid { problem, .. }) => {

@@ -21,7 +21,7 @@ fn entry<'a>(page: &'a str, name: &str) -> &'a str {
 }
 
 async fn store(admin: &mut Browser<'_>, name: &str, value: &str) {
-    let back = admin.submit(&form(name), &[("value", value)]).await;
+    let back = admin.submit(&form(name), &[("value", value), ("confirm", name)]).await;
     assert_eq!(back, format!("{PAGE}#entry-{name}"));
 }
 
@@ -122,6 +122,25 @@ async fn nothing_is_removed_without_its_name() {
     admin.submit(&remove, &[("confirm", "twilio_account_sid")]).await;
     assert!(entry(&admin.page(PAGE).await, "twilio_auth_token").contains("Sandbox</span>"));
     assert_eq!(admin.get(&format!("{}/remove", form("twilio"))).await.status.as_u16(), 404);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_that_is_stored_is_replaced_without_its_name() {
+    let service = Service::start().await;
+    let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
+    // Where nothing is stored there is nothing to confirm.
+    admin.submit(&form("elevenlabs_api_key"), &[("value", "sk_0123456789abcdef0123456789abcdef")]).await;
+    assert!(admin.page(PAGE).await.contains("id=\"confirm-elevenlabs_api_key\""));
+    for typed in ["", "yes"] {
+        let fields = [("value", CANARY), ("confirm", typed)];
+        let refused = admin.refused(&form("elevenlabs_api_key"), &fields, 422).await;
+        assert!(entry(&refused, "elevenlabs_api_key").contains("type elevenlabs_api_key beside the new value"));
+        assert!(!refused.contains(CANARY));
+    }
+    assert!(entry(&admin.page(PAGE).await, "elevenlabs_api_key").contains("Version 1,"));
+    store(&mut admin, "elevenlabs_api_key", "sk_1123456789abcdef0123456789abcdef").await;
+    assert!(entry(&admin.page(PAGE).await, "elevenlabs_api_key").contains("Version 2,"));
     service.stop().await;
 }
 
