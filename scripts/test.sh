@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 # The examples in the documentation first, so that the last line is about the tests proper.
-cargo test --doc && cargo test --all-targets
+cargo test --doc && cargo test --lib --bins --tests
 status=$?
 
 cluster=target/test-postgres
