@@ -156,6 +156,20 @@ async fn a_second_call_to_somebody_who_is_being_called_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_the_same_recording_to_the_same_number_may_be_a_duplicate() {
+    let (service, token) = start().await;
+    let ask = async |call: &str| {
+        let body = json!({ "to": TO, "audioUrl": recording(&service, call) });
+        let asked = service.post("/api/twilio/make-call", &token, &body).await;
+        assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.text);
+        asked.json()
+    };
+    let first = ask("1").await;
+    assert!(ask("2").await.get("possibleDuplicateOf").is_none());
+    assert_eq!(ask("1").await["possibleDuplicateOf"], first["operationId"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sender_places_one_call_a_second() {
     let (service, token) = start().await;
     for number in 0..3 {

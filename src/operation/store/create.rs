@@ -115,7 +115,9 @@ async fn replay_or_insert(
         ), twin as (
             select o.id
             from operations o, clock
-            where o.match_key = $7 and o.created_at > clock.at - interval '24 hours'
+            -- the index is the match key's, which does not tell two recordings apart
+            where o.match_key = $7 and o.content_digest = $15::bytea
+                and o.created_at > clock.at - interval '24 hours'
                 and o.state not in ('rejected', 'cancelled', 'expired')
             order by o.id desc
             limit 1
