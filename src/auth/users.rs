@@ -112,28 +112,15 @@ pub async fn first_enabled(db: impl PgExecutor<'_>, role: Role) -> sqlx::Result<
 
 /// Everybody, by address.
 pub async fn list(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<User>> {
-    sqlx::query_as!(
-        User,
-        r#"
-        select
-            id as "id: UserId",
-            email,
-            name,
-            role as "role: Role",
-            must_change_password,
-            disabled_at,
-            last_sign_in_at,
-            xmin::text as "seen!"
-        from users
-        order by email
-        "#
-    )
-    .fetch_all(db)
-    .await
+    select(db, None).await
 }
 
 /// One person.
 pub async fn find(db: impl PgExecutor<'_>, id: UserId) -> sqlx::Result<Option<User>> {
+    Ok(select(db, Some(id)).await?.pop())
+}
+
+async fn select(db: impl PgExecutor<'_>, id: Option<UserId>) -> sqlx::Result<Vec<User>> {
     sqlx::query_as!(
         User,
         r#"
@@ -147,11 +134,12 @@ pub async fn find(db: impl PgExecutor<'_>, id: UserId) -> sqlx::Result<Option<Us
             last_sign_in_at,
             xmin::text as "seen!"
         from users
-        where id = $1
+        where $1::uuid is null or id = $1
+        order by email
         "#,
-        id.0,
+        id.map(|id| id.0),
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
 }
 
