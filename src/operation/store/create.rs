@@ -12,6 +12,10 @@ use crate::idempotency::{self, KeyUse};
 use crate::operation::content::{Content, Kind, hex};
 use crate::operation::status::State;
 
+/// How often an asking looks again that lost a race: the second look finds what the first waited for, unless a hold comes
+/// and goes in between.
+const TRIES: usize = 3;
+
 /// Everything that makes an operation. The verdict can only come from the gate.
 #[derive(Debug)]
 pub struct Asking<'a> {
@@ -53,7 +57,7 @@ pub enum Created {
 /// find its row the second time.
 pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &Asking<'_>) -> sqlx::Result<Created> {
     let id = OperationId::new();
-    loop {
+    for _ in 0..TRIES {
         match replay_or_insert(db, clock, settings, asking, id).await? {
             Some(operation) if operation.id == id => return Ok(Created::New(operation)),
             Some(operation) => return Ok(known(operation, asking.key)),
@@ -65,6 +69,7 @@ pub async fn create(db: &PgPool, clock: &Clock, settings: &Operating, asking: &A
         // Somebody else's request with this key was committed while ours waited for the index, or what stood in the way
         // is gone.
     }
+    Err(sqlx::Error::RowNotFound)
 }
 
 /// What a key answers, without asking for anything: a replay needs no configuration.
