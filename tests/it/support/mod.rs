@@ -1,6 +1,7 @@
-//! What the tests share: a PostgreSQL and a way to cut it off, a running service with its sandbox, the program itself,
-//! and the log.
+//! What the tests share: a PostgreSQL and a way to cut it off, a running service with its sandbox, the program itself
+//! as one process or several, and the log.
 
+pub(crate) mod installation;
 pub(crate) mod log;
 pub(crate) mod postgres;
 pub(crate) mod program;
