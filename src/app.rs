@@ -18,10 +18,11 @@ use tower::ServiceExt as _;
 
 use crate::auth::first_admin::{self, FirstAdmin};
 use crate::auth::{Cost, Passwords, TokenCache};
+use crate::callback;
 use crate::clock::Clock;
 use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
 use crate::database;
-use crate::dispatch::{changes, fence::Fence, worker};
+use crate::dispatch::{changes, fence::Fence, look, worker};
 use crate::error::Error;
 use crate::guard::{incarnation, mode};
 use crate::metrics::{self, Metrics};
@@ -306,12 +307,12 @@ impl Starting {
         let lookup: sandbox::CredentialLookup = Arc::new(move || {
             let vault = vault.clone();
             Box::pin(async move {
-                let credentials = vault.twilio().await.ok().flatten()?;
-                Some(sandbox::Credentials {
+                let credentials = vault.twilio().await.map_err(|_| sandbox::NotKnown)?;
+                Ok(credentials.map(|credentials| sandbox::Credentials {
                     account_sid: credentials.account_sid,
                     auth_token: credentials.auth_token,
                     numbers: credentials.phone_number.iter().map(ToString::to_string).collect(),
-                })
+                }))
             })
         });
         let ours = SocketAddr::new(connectable(self.address.ip()), self.address.port());
@@ -331,6 +332,8 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     let (tracker, stopping) = (&app.tasks.tracker, &app.tasks.stopping);
     tracker.spawn(worker::run(app.clone(), Arc::new(fence)));
     tracker.spawn(worker::sweep(app.clone()));
+    tracker.spawn(look::run(app.clone()));
+    tracker.spawn(callback::poll::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
     tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));

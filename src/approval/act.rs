@@ -74,7 +74,7 @@ pub(crate) async fn perform(
                 }
                 Word::SendAgain(_) => {
                     let credentials = app.vault.twilio().await?;
-                    resolve::look_first(&app.db, &app.clock, operation, &app.twilio, credentials.as_ref()).await?;
+                    resolve::look_first(app, operation, credentials.as_ref()).await?;
                 }
                 Word::Sent(None) | Word::Failed => {}
             }

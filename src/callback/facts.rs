@@ -12,9 +12,21 @@ use crate::database;
 use crate::id::OperationId;
 use crate::operation::content::Kind;
 
+/// Where a report comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Twilio knocked.
+    Callback,
+    /// Twilio was asked.
+    LookUp,
+    /// Twilio knocked when we did not know whose it is; stored under this.
+    Orphan { dedup: Vec<u8> },
+}
+
 /// A status report on a message or a call, checked.
 #[derive(Debug)]
 pub(super) struct Report {
+    pub(super) source: Source,
     /// What it is about.
     pub(super) kind: Kind,
     /// The operation that the URL names.
@@ -44,9 +56,12 @@ pub(super) enum Effect {
 
 impl Report {
     /// What makes a repeat a repeat.
-    fn dedup(&self) -> [u8; 32] {
+    fn dedup(&self) -> Vec<u8> {
+        if let Source::Orphan { dedup } = &self.source {
+            return dedup.clone();
+        }
         let parts = serde_json::json!([
-            event_kind(self.kind),
+            self.event_kind(),
             self.operation,
             self.ref_hash,
             self.sid,
@@ -54,16 +69,30 @@ impl Report {
             self.error_code,
             self.sequence
         ]);
-        Sha256::digest(parts.to_string().as_bytes()).into()
+        Sha256::digest(parts.to_string().as_bytes()).to_vec()
+    }
+
+    /// The name of such a report among the events.
+    fn event_kind(&self) -> &'static str {
+        match (&self.source, self.kind) {
+            (Source::LookUp, _) => "look_up",
+            (_, Kind::Sms) => "message_status",
+            (_, Kind::Call) => "call_status",
+        }
+    }
+
+    /// The name of what it does in the audit.
+    fn action(&self) -> &'static str {
+        match self.source {
+            Source::LookUp => "twilio.look_up",
+            Source::Callback | Source::Orphan { .. } => "twilio.callback",
+        }
     }
 }
 
-/// The name of such a report among the events.
-const fn event_kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Sms => "message_status",
-        Kind::Call => "call_status",
-    }
+/// What an event with this name is about.
+pub(super) fn kind_of_event(name: &str) -> Kind {
+    if name == "call_status" { Kind::Call } else { Kind::Sms }
 }
 
 /// Stores the fact and moves its operation, in one statement. A report whose reference names one of our attempts is
@@ -107,12 +136,15 @@ async fn store_and_move(
         ), event as (
             insert into provider_events (
                 mode, kind, operation_id, attempt_id, matched_by, account_sid, sid, status, rank, error_code,
-                sequence, payload, received_at, dedup)
+                sequence, payload, received_at, dedup, named_operation)
             select
                 $4, $16, case when matched_by <> 'nothing' then $3::uuid end, attempt_id, matched_by, $5, $6,
-                $7, $8, $9, $17, $10, clock.at, $11
+                $7, $8, $9, $17, $10, clock.at, $11, $3
             from matched, clock
-            on conflict (dedup) do nothing
+            on conflict (dedup) do update
+            -- it came before; now it is known whose it is
+            set operation_id = excluded.operation_id, attempt_id = excluded.attempt_id, matched_by = excluded.matched_by
+            where provider_events.matched_by = 'nothing' and excluded.matched_by <> 'nothing'
             returning matched_by
         ), before as (
             select
@@ -168,12 +200,13 @@ async fn store_and_move(
         ), line as (
             insert into audit_lines (object, at, actor, action, from_state, to_state, mode, correlation_id, details)
             select
-                'operation/' || id, clock.at, 'twilio', 'twilio.callback', from_state, to_state, mode, correlation_id,
+                'operation/' || id, clock.at, 'twilio', $18, from_state, to_state, mode, correlation_id,
                 jsonb_build_object(
                     'sid', $6::text, 'status', $7::text, 'errorCode', $9::integer,
                     'conflicted', contradicts, 'duplicateSuspected', was_written_off)
                 -- seconds, told once a call is completed
                 || jsonb_strip_nulls(jsonb_build_object('duration', $10::jsonb ->> 'CallDuration'))
+                || case when $19 then '{"late": true}' else '{}'::jsonb end
             from moved, clock
         )
         select
@@ -191,13 +224,15 @@ async fn store_and_move(
         word::rank(report.kind, &report.status),
         report.error_code,
         report.payload,
-        &report.dedup()[..],
+        report.dedup(),
         word::state(report.kind, &report.status, report.error_code).as_str(),
         may_bind,
         word::reason(report.kind, &report.status, report.error_code),
         report.kind.as_str(),
-        event_kind(report.kind),
+        report.event_kind(),
         report.sequence,
+        report.action(),
+        matches!(report.source, Source::Orphan { .. }),
     )
     .fetch_one(db)
     .await?;

@@ -2,6 +2,9 @@
 
 mod facts;
 mod fetch;
+mod look_up;
+mod orphans;
+pub(crate) mod poll;
 mod webhook;
 mod word;
 

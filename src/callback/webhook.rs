@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 
-use super::facts::{self, Effect, Report};
+use super::facts::{self, Effect, Report, Source};
 use crate::dispatch::claim::Reference;
 use crate::error::{Problem, Result};
 use crate::id::OperationId;
@@ -140,6 +140,7 @@ fn parse(operation: OperationId, kind: Kind, uri: &Uri, params: &[(String, Strin
     };
     Some(Report {
         kind,
+        source: Source::Callback,
         operation,
         ref_hash: reference,
         account_sid: word("AccountSid")?,

@@ -72,7 +72,53 @@ pub async fn record(db: &PgPool, clock: &Clock, claimed: &Claimed, exchange: &Ex
             action: "dispatch.unknown",
         },
     };
-    apply(db, clock, claimed, exchange, change).await
+    if apply(db, clock, claimed, exchange, &change).await? {
+        return Ok(true);
+    }
+    match change.sid {
+        Some(sid) => note_late_answer(db, clock, claimed, sid).await,
+        None => Ok(false),
+    }
+}
+
+/// Twilio has it, and it was judged meanwhile that it has not: an alarm, which also stops what was to go out again.
+async fn note_late_answer(db: &PgPool, clock: &Clock, claimed: &Claimed, sid: &str) -> sqlx::Result<bool> {
+    let suspected = sqlx::query_scalar!(
+        r#"
+        with clock as materialized (
+            select clock_timestamp() + $1::interval as at
+        ), suspected as (
+            update operations o
+            set duplicate_suspected_at = coalesce(o.duplicate_suspected_at, clock.at),
+                acknowledged_at = null,
+                updated_at = clock.at
+            from attempts a, clock
+            where a.id = $2
+                and a.state in ('absent', 'not_sent', 'refused', 'resolved')
+                and a.provider_sid is distinct from $3
+                and o.id = a.operation_id
+            returning o.id, o.state, o.mode, o.correlation_id
+        ), line as (
+            insert into audit_lines (object, at, actor, action, from_state, to_state, mode, correlation_id, details)
+            select
+                'operation/' || id, clock.at, 'dispatch', 'dispatch.late_answer', state, state, mode, correlation_id,
+                jsonb_build_object('attempt', $4::integer, 'sid', $3::text)
+            from suspected, clock
+        )
+        select id from suspected
+        "#,
+        clock.offset(),
+        claimed.attempt.0,
+        sid,
+        claimed.number,
+    )
+    .fetch_optional(db)
+    .await?;
+    if suspected.is_some() {
+        let operation = claimed.operation;
+        tracing::error!(event = "dispatch.late_answer", %operation, sid, "Twilio took an attempt that was judged absent");
+    }
+    Ok(suspected.is_some())
 }
 
 async fn apply(
@@ -80,7 +126,7 @@ async fn apply(
     clock: &Clock,
     claimed: &Claimed,
     exchange: &Exchange,
-    change: Move<'_>,
+    change: &Move<'_>,
 ) -> sqlx::Result<bool> {
     let from: Vec<String> = change.from.iter().map(|&state| state.to_owned()).collect();
     let details = json!({

@@ -3,16 +3,19 @@
 use axum::http::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 
+use super::evidence::Sought;
+use super::look;
 use crate::approval::policy::{Approval, Decider};
 use crate::audit::Actor;
 use crate::clock::{Clock, interval};
 use crate::config::Operating;
 use crate::database;
 use crate::error::{Problem, Result};
+use crate::id::AttemptId;
 use crate::operation::status::State;
 use crate::operation::store::Operation;
+use crate::state::AppState;
 use crate::twilio::{Sid, Twilio};
 use crate::vault::TwilioCredentials;
 
@@ -45,43 +48,49 @@ impl Word {
     }
 }
 
-/// How far before an attempt Twilio's clock may have stamped what it took.
-const SKEW: time::Duration = time::Duration::seconds(120);
-
 /// Refuses to send again what may be on its way: before the settle time nobody can know, and after it Twilio is asked.
-pub async fn look_first(
-    db: &PgPool,
-    clock: &Clock,
-    operation: &Operation,
-    twilio: &Twilio,
-    credentials: Option<&TwilioCredentials>,
-) -> Result<()> {
-    let attempt = sqlx::query!(
+pub async fn look_first(app: &AppState, operation: &Operation, credentials: Option<&TwilioCredentials>) -> Result<()> {
+    // From the first that may have left us and is bound to nothing to the last.
+    let attempts = sqlx::query!(
         r#"
-        select started_at, settle_at
+        select
+            (array_agg(id order by number desc))[1] as "last: AttemptId",
+            min(started_at) as started_at,
+            max(deadline_at) as deadline_at,
+            max(settle_at) as settle_at
         from attempts
-        where operation_id = $1
-        order by number desc
-        limit 1
+        where operation_id = $1 and state in ('sending', 'unknown', 'needs_review', 'absent')
         "#,
         operation.id.0,
     )
-    .fetch_optional(db)
+    .fetch_one(&app.db)
     .await?;
-    let Some(attempt) = attempt else { return Ok(()) };
-    let wait = attempt.settle_at - clock.now();
+    let (Some(last), Some(started_at), Some(deadline_at), Some(settle_at)) =
+        (attempts.last, attempts.started_at, attempts.deadline_at, attempts.settle_at)
+    else {
+        return Ok(());
+    };
+    let wait = settle_at - app.clock.now();
     if wait.is_positive() {
         return Err(too_early(wait).into());
     }
     let Some(credentials) = credentials else { return Err(no_credentials().into()) };
-    let since = attempt.started_at - SKEW;
-    let candidates = candidates(twilio, operation, since, credentials).await.map_err(|error| not_asked(&error))?;
-    let unbound = unbound(db, &candidates).await?;
-    if unbound.is_empty() {
+    let sought = Sought {
+        kind: operation.kind,
+        to: operation.to_number.clone(),
+        from: operation.from_number.clone(),
+        message: operation.message.clone(),
+        started_at,
+        deadline_at,
+    };
+    let looking = look::for_decision(app, operation.id, last, &sought, credentials);
+    let candidates = looking.await.map_err(|error| not_asked(&error))?;
+    if candidates.is_empty() {
         return Ok(());
     }
+    let sids: Vec<_> = candidates.into_iter().map(|candidate| candidate.sid).collect();
     let detail = "Twilio lists one that may be this. Look at it, and resolve with its SID if it is.";
-    Err(Problem::new(StatusCode::CONFLICT, "evidence_found", detail).with("candidates", json!(unbound)).into())
+    Err(Problem::new(StatusCode::CONFLICT, "evidence_found", detail).with("candidates", json!(sids)).into())
 }
 
 /// Refuses to bind what Twilio does not know, or what went to somebody else: a slip in a SID would make this operation
@@ -115,38 +124,6 @@ fn not_asked(error: &anyhow::Error) -> Problem {
     tracing::warn!(event = "twilio.look_up_failed", error = format!("{error:#}"));
     let detail = "Twilio could not be asked whether it was sent. Try again in a minute.";
     Problem::new(StatusCode::CONFLICT, "not_looked_up", detail)
-}
-
-async fn candidates(
-    twilio: &Twilio,
-    operation: &Operation,
-    since: OffsetDateTime,
-    credentials: &TwilioCredentials,
-) -> anyhow::Result<Vec<String>> {
-    let listed = twilio.list(operation.kind, &operation.from_number, since, credentials).await?;
-    Ok(listed
-        .into_iter()
-        .filter(|listed| listed.direction.starts_with("outbound"))
-        .filter(|listed| {
-            let says_the_same = operation.message.is_some() && listed.body == operation.message;
-            listed.to.as_ref() == Some(&operation.to_number) || says_the_same
-        })
-        .map(|listed| listed.sid)
-        .collect())
-}
-
-async fn unbound(db: &PgPool, sids: &[String]) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar!(
-        r#"
-        select sid as "sid!"
-        from unnest($1::text[]) as listed (sid)
-        where not exists (select from attempts where provider_sid = sid)
-            and not exists (select from operations where provider_sid = sid)
-        "#,
-        sids,
-    )
-    .fetch_all(db)
-    .await
 }
 
 /// Records a person's word, if the operation still stands where they looked at it and no report says otherwise.

@@ -213,7 +213,7 @@ pub async fn sweep(app: AppState) {
 pub async fn sweep_once(app: &AppState) -> anyhow::Result<()> {
     app.settings.refresh().await?;
     let expired = expiry::expire(&app.db, &app.clock, app.config.mode).await?;
-    let settled = reconcile::reconcile(&app.db, &app.clock).await?;
+    let settled = reconcile::reconcile(&app.db, &app.clock, app.config.mode).await?;
     if !settled.is_empty() {
         // What was settled stands in nobody's way any more.
         app.changes.wake();

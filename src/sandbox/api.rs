@@ -77,7 +77,8 @@ impl ApiRequest {
     }
 
     async fn admit(shared: &Shared, received: &Received) -> Result<Self, Refusal> {
-        let credentials = shared.credentials.current().await;
+        // Not 401: that would say that the caller's are wrong.
+        let credentials = shared.credentials.current().await.map_err(|_| Refusal::unavailable())?;
         let credentials = credentials
             .filter(|credentials| credentials.admits(received.headers.get(AUTHORIZATION)))
             .ok_or_else(Refusal::unauthorized)?;

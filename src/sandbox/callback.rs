@@ -102,7 +102,8 @@ impl Webhook {
         signs_https_port: bool,
     ) -> Result<Self, String> {
         let target = Target::parse(url, shared.callbacks_to.as_ref())?;
-        let credentials = shared.credentials.current().await.ok_or("there are no credentials to sign with")?;
+        let credentials = shared.credentials.current().await.map_err(|error| error.to_string())?;
+        let credentials = credentials.ok_or("there are no credentials to sign with")?;
         let params: Vec<_> = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let signed = if signs_https_port { url.to_owned() } else { without_https_port(url) };
         Ok(Self {

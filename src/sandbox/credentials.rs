@@ -20,8 +20,13 @@ pub struct Credentials {
     pub numbers: Vec<String>,
 }
 
+/// The credentials in force cannot be read at this moment: nobody can be told whether theirs are right.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the credentials in force cannot be read at this moment")]
+pub struct NotKnown;
+
 /// Asks for the credentials in force; `None` while there are none.
-pub type CredentialLookup = Arc<dyn Fn() -> BoxFuture<'static, Option<Credentials>> + Send + Sync>;
+pub type CredentialLookup = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<Credentials>, NotKnown>> + Send + Sync>;
 
 /// Where the accepted credentials come from.
 pub enum CredentialSource {
@@ -31,9 +36,9 @@ pub enum CredentialSource {
 }
 
 impl CredentialSource {
-    pub(super) async fn current(&self) -> Option<Credentials> {
+    pub(super) async fn current(&self) -> Result<Option<Credentials>, NotKnown> {
         match self {
-            Self::Fixed(credentials) => Some(credentials.clone()),
+            Self::Fixed(credentials) => Ok(Some(credentials.clone())),
             Self::Dynamic(lookup) => lookup().await,
         }
     }

@@ -121,7 +121,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use credentials::{CredentialLookup, CredentialSource, Credentials};
+pub use credentials::{CredentialLookup, CredentialSource, Credentials, NotKnown};
 
 use calls::Call;
 use journal::Journal;

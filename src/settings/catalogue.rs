@@ -119,8 +119,8 @@ pub(super) static SETTINGS: [Setting; 13] = [
     Setting {
         name: "dispatch.on_unknown",
         label: "If Twilio never got it",
-        meaning: "What is to happen after a try whose outcome was unknown, once Twilio’s list proves that nothing arrived. \
-            Kept, and not used yet: today a person decides.",
+        meaning: "What is to happen after a try whose outcome was unknown, once Twilio’s list, read twice, proves that \
+            nothing arrived.",
         kind: Kind::Choice(ON_UNKNOWN),
         by_mode: Some(|operating, mode| match operating.dispatch.on_unknown(mode) {
             OnUnknown::Auto => json!("auto"),
@@ -130,7 +130,7 @@ pub(super) static SETTINGS: [Setting; 13] = [
     Setting {
         name: "dispatch.sender_is_exclusive",
         label: "Only we send from our numbers",
-        meaning: "Only then may a message in Twilio’s list be taken for ours by its content. Kept, and not used yet.",
+        meaning: "Only then may a message in Twilio’s list be taken for ours by its content, where no report names it.",
         kind: Kind::Choice(ON_OFF),
         by_mode: Some(|operating, mode| json!(operating.dispatch.sender_is_exclusive(mode))),
     },

@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use reqwest::redirect::Policy;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use url::Url;
 
 use super::freshness::{CheckedAt, FreshnessLayer};
@@ -41,6 +43,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) request_id: Option<String>,
     pub(super) retry_after: Option<Duration>,
+    /// What Twilio's clock said.
+    pub(super) date: Option<OffsetDateTime>,
     /// `None`: it ended early or was too long.
     pub(super) body: Option<Vec<u8>>,
 }
@@ -130,6 +134,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let request_id = header("twilio-request-id").map(|id| id.chars().take(64).collect());
     let retry_after = header("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs);
+    let date = header("date").and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
     let status = response.status().as_u16();
     let mut body = Some(Vec::new());
     loop {
@@ -148,7 +153,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {
             break;
         }
     }
-    Ok(Answer { status, request_id, retry_after, body })
+    Ok(Answer { status, request_id, retry_after, date, body })
 }
 
 /// The error with its causes, and without the URL, which holds the account.

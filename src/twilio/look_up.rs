@@ -1,5 +1,6 @@
 //! Reading back what Twilio has: one message or call, or those of a sender. Nothing here changes anything.
 
+use anyhow::Context as _;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
@@ -11,6 +12,9 @@ use crate::vault::TwilioCredentials;
 
 /// Most rows that Twilio lists on a page.
 const PAGE_SIZE: u32 = 1000;
+
+/// Most pages that one look reads: a bound of memory and time, far beyond what one sender sends in a few minutes.
+const MOST_PAGES: u32 = 20;
 
 /// A message or a call as Twilio tells of it.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +50,15 @@ impl Resource {
     }
 }
 
+/// What Twilio lists, and what its clock said.
+#[derive(Debug)]
+pub struct Listing {
+    /// Newest first.
+    pub resources: Vec<Resource>,
+    /// How far Twilio's clock is ahead of the asker's; negative if it is behind.
+    pub ahead: time::Duration,
+}
+
 #[derive(Deserialize)]
 struct List {
     #[serde(alias = "messages", alias = "calls")]
@@ -54,7 +67,7 @@ struct List {
 }
 
 /// The name of the resource in Twilio's addresses.
-pub(super) const fn name(kind: Kind) -> &'static str {
+pub(crate) const fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Sms => "Messages",
         Kind::Call => "Calls",
@@ -78,31 +91,42 @@ impl Twilio {
         }
     }
 
-    /// Lists the messages or calls from a sender, newest first, back to `since`. No date filter: Twilio filters by
-    /// `date_sent` and `start_time`, which are null while one is queued, so that it would leave out the one that is
-    /// looked for.
+    /// Lists the messages or calls from a sender, newest first, back to `since` on the asker's clock, which says
+    /// `asked_at`. Where Twilio's clock is behind, further back. No date filter: Twilio filters by `date_sent` and
+    /// `start_time`, which are null while one is queued, so that it would leave out the one that is looked for.
     pub async fn list(
         &self,
         kind: Kind,
         from: &str,
         since: OffsetDateTime,
+        asked_at: OffsetDateTime,
         credentials: &TwilioCredentials,
-    ) -> anyhow::Result<Vec<Resource>> {
+    ) -> anyhow::Result<Listing> {
         let mut url = self.resource(&credentials.account_sid, name(kind))?;
         url.query_pairs_mut().append_pair("From", from).append_pair("PageSize", &PAGE_SIZE.to_string());
-        let mut found = Vec::new();
+        let mut listing = Listing { resources: Vec::new(), ahead: time::Duration::ZERO };
         let mut next = Some(url);
+        let mut pages = 0;
         while let Some(url) = next.take() {
+            anyhow::ensure!(pages < MOST_PAGES, "Twilio lists more than {} of them", MOST_PAGES * PAGE_SIZE);
             let answer = self.get(url, credentials).await.map_err(no_answer)?;
             anyhow::ensure!(answer.status == 200, "Twilio answered {} to a look-up", answer.status);
-            let page: List = serde_json::from_slice(answer.body.as_deref().unwrap_or_default())?;
+            if pages == 0 {
+                let date = answer.date.context("Twilio's answer to a look-up has no date")?;
+                listing.ahead = date - asked_at;
+            }
+            pages += 1;
+            let since = since + listing.ahead.min(time::Duration::ZERO);
+            let body = answer.body.context("Twilio's answer to a look-up ended early")?;
+            let page: List = serde_json::from_slice(&body)?;
             let is_past = page.resources.last().and_then(Resource::created_at).is_some_and(|oldest| oldest < since);
-            found.extend(page.resources.into_iter().filter(|one| one.created_at().is_none_or(|at| at >= since)));
-            if !is_past {
-                next = page.next_page_uri.as_deref().and_then(|uri| self.page(uri));
+            let in_time = |one: &Resource| one.created_at().is_none_or(|at| at >= since);
+            listing.resources.extend(page.resources.into_iter().filter(in_time));
+            if let Some(uri) = page.next_page_uri.filter(|_| !is_past) {
+                next = Some(self.page(&uri).context("Twilio's next page is not at Twilio's address")?);
             }
         }
-        Ok(found)
+        Ok(listing)
     }
 }
 

@@ -132,7 +132,7 @@ mod tests {
 
     fn outcome(status: u16, body: Option<&str>) -> SendOutcome {
         let body = body.map(|body| body.as_bytes().to_vec());
-        judge(Kind::Sms, &Answer { status, request_id: None, retry_after: None, body }).outcome
+        judge(Kind::Sms, &Answer { status, request_id: None, retry_after: None, date: None, body }).outcome
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_message_is_no_answer_to_a_call() {
         let created = br#"{"sid":"SM0123456789abcdef0123456789abcdef","status":"queued"}"#.to_vec();
-        let answer = Answer { status: 201, request_id: None, retry_after: None, body: Some(created) };
+        let answer = Answer { status: 201, request_id: None, retry_after: None, date: None, body: Some(created) };
         assert!(matches!(judge(Kind::Call, &answer).outcome, SendOutcome::Unknown { .. }));
         assert!(matches!(judge(Kind::Sms, &answer).outcome, SendOutcome::Accepted { .. }));
     }

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::support::service::{Service, Setup, text};
+use crate::support::service::{Service, Setup, eventually, text};
 
 /// A service whose sandbox reports nothing by itself, with one accepted SMS.
 struct Accepted {
@@ -171,6 +171,36 @@ async fn what_is_signed_but_belongs_to_nothing_is_kept_and_not_believed() {
         .await
         .expect("a count");
     assert_eq!(orphans, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_came_too_early_is_believed_once_its_sid_is_bound_where_it_said() {
+    let accepted = Accepted::new().await;
+    let db = &accepted.service.app().db;
+    // As after a restored backup: what was sent is not known here, and Twilio reports on it.
+    for statement in ["update attempts set provider_sid = null", "update operations set provider_sid = null"] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(db).await.expect("forgotten");
+    }
+    let wrong_ref = accepted.path(&format!("?ref={}", "A".repeat(43)));
+    for status in ["delivered", "sent"] {
+        assert_eq!(accepted.signed(&wrong_ref, &accepted.params(status)).await, StatusCode::NO_CONTENT);
+    }
+    let elsewhere = "/webhooks/twilio/message-status/01890000-0000-7000-8000-000000000000";
+    assert_eq!(accepted.signed(elsewhere, &accepted.params("undelivered")).await, StatusCode::NO_CONTENT);
+    let operation = accepted.service.operation(&accepted.token, &accepted.id).await;
+    assert_eq!((&operation["state"], &operation["providerEvents"]), (&json!("accepted"), &json!([])), "{operation}");
+
+    sqlx::query("update operations set provider_sid = $1").bind(&accepted.sid).execute(db).await.expect("bound");
+    let delivered = accepted.service.until(&accepted.token, &accepted.id, "delivered").await;
+    let events = eventually("both to be taken", || async {
+        let operation = accepted.service.operation(&accepted.token, &accepted.id).await;
+        let events = operation["providerEvents"].as_array().expect("events").clone();
+        if events.len() == 2 { Ok(events) } else { Err(operation.to_string()) }
+    })
+    .await;
+    assert!(events.iter().all(|event| event["matchedBy"] == "sid"), "{events:?}");
+    assert_eq!(delivered["conflicted"], false, "what named another operation is not believed: {delivered}");
+    assert_eq!(accepted.events().await, 3, "none was stored twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]

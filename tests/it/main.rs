@@ -19,6 +19,7 @@ mod pages;
 mod private_postgres;
 mod processes;
 mod readme;
+mod reconciling;
 mod sandbox;
 mod secrets;
 mod sending;

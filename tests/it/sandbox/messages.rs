@@ -147,7 +147,7 @@ async fn only_the_accounts_own_credentials_are_admitted() {
 
 #[tokio::test]
 async fn credentials_are_asked_for_at_each_use() {
-    let current = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let current = std::sync::Arc::new(std::sync::Mutex::new(Ok(None)));
     let source = std::sync::Arc::clone(&current);
     let lookup: sandbox::CredentialLookup = std::sync::Arc::new(move || {
         let credentials = source.lock().expect("the lock").clone();
@@ -156,7 +156,10 @@ async fn credentials_are_asked_for_at_each_use() {
     let emulator =
         Emulator::with(Options { credentials: CredentialSource::Dynamic(lookup), ..options(Pace::ByHand) }).await;
     assert_eq!(code(emulator.try_send(RECIPIENT).await.expect("an answer")).await, (401, 20003));
-    *current.lock().expect("the lock") = Some(credentials());
+    *current.lock().expect("the lock") = Err(sandbox::NotKnown);
+    let answer = emulator.try_send(RECIPIENT).await.expect("an answer");
+    assert_eq!(code(answer).await, (503, 20503), "nobody is told that theirs are wrong");
+    *current.lock().expect("the lock") = Ok(Some(credentials()));
     assert_eq!(emulator.try_send(RECIPIENT).await.expect("an answer").status(), 201);
 }
 
