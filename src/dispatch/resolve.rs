@@ -4,8 +4,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::evidence::Sought;
-use super::look;
+use super::look::{self, Sought};
 use crate::approval::policy::{Approval, Decider};
 use crate::audit::Actor;
 use crate::clock::{Clock, interval};

@@ -18,6 +18,7 @@ mod migrations;
 mod pages;
 mod private_postgres;
 mod processes;
+mod provider_faults;
 mod readme;
 mod reconciling;
 mod sandbox;

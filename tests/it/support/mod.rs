@@ -8,6 +8,7 @@ pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod seeded;
 pub(crate) mod service;
+pub(crate) mod torture;
 
 /// A client that follows no redirect and goes through no proxy.
 pub(crate) fn client() -> reqwest::Client {

@@ -3,7 +3,7 @@
 
 use sqlx::PgConnection;
 
-use super::look::Due;
+use super::Due;
 use crate::clock::Clock;
 
 /// How often an operation may be sent again by itself after it was proven absent.

@@ -12,22 +12,22 @@ pub(super) const SKEW: Duration = Duration::seconds(120);
 
 /// What is looked for.
 #[derive(Clone, Debug)]
-pub(super) struct Sought {
-    pub(super) kind: Kind,
-    pub(super) to: String,
-    pub(super) from: String,
+pub(in crate::dispatch) struct Sought {
+    pub(in crate::dispatch) kind: Kind,
+    pub(in crate::dispatch) to: String,
+    pub(in crate::dispatch) from: String,
     /// A call has none: Twilio's list does not tell what it played.
-    pub(super) message: Option<String>,
+    pub(in crate::dispatch) message: Option<String>,
     /// When the attempt began.
-    pub(super) started_at: OffsetDateTime,
+    pub(in crate::dispatch) started_at: OffsetDateTime,
     /// Until when it could hand something to Twilio.
-    pub(super) deadline_at: OffsetDateTime,
+    pub(in crate::dispatch) deadline_at: OffsetDateTime,
 }
 
 /// Something that Twilio lists and that may be what is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) sid: String,
+pub(in crate::dispatch) struct Candidate {
+    pub(in crate::dispatch) sid: String,
     pub(super) to: Option<String>,
     status: String,
     created_at: Option<OffsetDateTime>,
