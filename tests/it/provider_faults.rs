@@ -211,7 +211,7 @@ async fn verdict(service: &Service, cases: &[Case], doubles: &[String], is_exclu
         heard += u32::from(was_heard);
         heard_by_itself += u32::from(was_heard) * settled;
     }
-    println!(
+    torture::report(&format!(
         "provider_faults: seed {seed}, exclusive {is_exclusive}, {} modes, {} runs, {} foreign, {unknown} unknown, \
          {by_itself} settled without a person ({heard_by_itself} of {heard} where reports arrive), {} duplicates, {} lost, {} wrong bindings",
         MODES.len(),
@@ -220,7 +220,7 @@ async fn verdict(service: &Service, cases: &[Case], doubles: &[String], is_exclu
         duplicates.len(),
         lost.len(),
         wrong.len(),
-    );
+    ));
     assert!(duplicates.is_empty() && lost.is_empty() && wrong.is_empty(), "{duplicates:?} {lost:?} {wrong:?}");
     assert!(heard > 0 && heard_by_itself * 100 >= heard * 99, "{heard_by_itself} of {heard}");
     assert!(!is_exclusive || by_itself == unknown, "the list settles what no report does: {by_itself} of {unknown}");

@@ -12,3 +12,9 @@ pub(crate) fn seed() -> u64 {
     let given = std::env::var("MISSION_CONTROL_SEED").ok();
     given.map_or(20_261_123, |seed| seed.parse().expect("MISSION_CONTROL_SEED is a number"))
 }
+
+/// Prints what a proof came to.
+#[expect(clippy::print_stdout, reason = "the summary of a run is its output")]
+pub(crate) fn report(line: &str) {
+    println!("{line}");
+}
