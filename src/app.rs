@@ -21,9 +21,10 @@ use crate::auth::{Cost, Passwords, TokenCache};
 use crate::callback;
 use crate::clock::Clock;
 use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
-use crate::database;
+use crate::database::{self, Losses};
 use crate::dispatch::{changes, fence::Fence, look, worker};
 use crate::error::Error;
+use crate::guard::witness::{self, Witness};
 use crate::guard::{incarnation, mode};
 use crate::metrics::{self, Metrics};
 use crate::router;
@@ -185,6 +186,13 @@ impl Running {
             emulator.tracker.close();
             let _ = tokio::time::timeout(STOP_TIMEOUT, emulator.tracker.wait()).await;
         }
+        if let Err(error) = Witness::of(&service.app.config.data_dir).remember(&service.app.db).await {
+            tracing::warn!(
+                event = "witness.not_written",
+                error = format!("{error:#}"),
+                "the next start knows a little less"
+            );
+        }
         service.app.db.close().await;
         Ok(())
     }
@@ -216,13 +224,21 @@ struct Starting {
 impl Starting {
     /// Tries until the database answers, the service stops, or something is wrong that waiting does not mend.
     async fn run(self, ready: Arc<OnceLock<Ready>>, stopping: CancellationToken) -> anyhow::Result<Service> {
-        let db = database::pool(self.database.clone());
+        let losses = Losses::default();
+        let db = database::watched_pool(self.database.clone(), losses.clone());
         loop {
             match self.build(db.clone(), stopping.clone()).await {
                 Ok(Built { service, fence, outbox, first_admin }) => {
                     let router = router::router(&service.app);
                     let sandbox_url = service.sandbox.as_ref().map(|emulator| emulator.sandbox.base_url());
                     set_to_work(&service.app, fence, outbox);
+                    let hearing = changes::hear_others(
+                        service.app.changes.clone(),
+                        database::listener(self.database.clone()),
+                        losses,
+                        stopping,
+                    );
+                    service.app.tasks.tracker.spawn(hearing);
                     let _ = ready.set(Ready { app: service.app.clone(), router, sandbox_url, first_admin });
                     return Ok(service);
                 }
@@ -245,8 +261,11 @@ impl Starting {
 
     async fn build(&self, db: sqlx::PgPool, stopping: CancellationToken) -> anyhow::Result<Built> {
         let config = &self.config;
-        database::prepare(&db).await?;
-        incarnation::check(&db, &self.clock, config.mode).await?;
+        tokio::select! {
+            prepared = database::prepare(&db) => prepared?,
+            () = stopping.cancelled() => anyhow::bail!("stopped before the schema was up to date"),
+        }
+        incarnation::check(&db, &self.clock, config).await?;
         let cancelled = mode::cancel_other_mode(&db, &self.clock, config.mode).await?;
         if cancelled > 0 {
             tracing::warn!(event = "mode.changed", cancelled, mode = %config.mode, "operations of the other mode were cancelled");
@@ -332,11 +351,11 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     let (tracker, stopping) = (&app.tasks.tracker, &app.tasks.stopping);
     tracker.spawn(worker::run(app.clone(), Arc::new(fence)));
     tracker.spawn(worker::sweep(app.clone()));
+    tracker.spawn(witness::keep(app.clone()));
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
-    tracker.spawn(changes::hear_others(app.changes.clone(), app.db.clone(), stopping.clone()));
 }
 
 fn is_pooled_by_transaction(error: &anyhow::Error) -> bool {

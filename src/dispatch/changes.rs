@@ -9,6 +9,7 @@ use sqlx::postgres::PgListener;
 use tokio::sync::{Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::database::Losses;
 use crate::id::OperationId;
 
 /// The channel of LISTEN and NOTIFY.
@@ -97,27 +98,34 @@ pub async fn tell_others(mut outbox: Outbox, db: PgPool, stopping: CancellationT
     }
 }
 
-/// Hears from the other processes what changed there; connects again for as long as it takes.
-pub async fn hear_others(changes: Changes, db: PgPool, stopping: CancellationToken) {
-    while !stopping.is_cancelled() {
+/// Hears from the other processes what changed there; connects again for as long as it takes. Its connection is never busy,
+/// so that it is also the first to notice when the database goes away.
+pub async fn hear_others(changes: Changes, listener: PgPool, losses: Losses, stopping: CancellationToken) {
+    loop {
         tokio::select! {
-            () = stopping.cancelled() => return,
-            heard = hear(&changes, &db) => {
+            () = stopping.cancelled() => break,
+            heard = hear(&changes, &listener, &losses) => {
+                losses.note();
                 if let Err(error) = heard {
                     tracing::debug!(event = "changes.not_heard", %error, "the listener connects again");
                 }
             }
         }
         tokio::select! {
-            () = stopping.cancelled() => return,
+            () = stopping.cancelled() => break,
             () = tokio::time::sleep(RECONNECT) => {}
         }
     }
+    listener.close().await;
 }
 
-async fn hear(changes: &Changes, db: &PgPool) -> sqlx::Result<()> {
-    let mut listener = PgListener::connect_with(db).await?;
+async fn hear(changes: &Changes, listener: &PgPool, losses: &Losses) -> sqlx::Result<()> {
+    let mut listener = PgListener::connect_with(listener).await?;
+    // A loss is to be known at once, not when the connection is there again.
+    listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
+    // What was lost while nobody listened.
+    losses.note();
     // What changed while nobody listened is found by the dispatcher's look.
     changes.wake.notify_one();
     while let Some(notification) = listener.try_recv().await? {

@@ -84,18 +84,18 @@ impl Fence {
     }
 
     /// Connects if it must, and proves that the connection is a session of its own: behind a transaction pooler the locks
-    /// would belong to nobody, and the fence would be void.
-    pub async fn connect(&self, pool: &PgPool) -> anyhow::Result<()> {
+    /// would belong to nobody, and the fence would be void. Answers whether the connection is a new one.
+    pub async fn connect(&self, pool: &PgPool) -> anyhow::Result<bool> {
         let mut connection = self.connection.lock().await;
         if connection.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let away = |_| sqlx::Error::PoolTimedOut;
         let connecting = PgConnection::connect_with(&self.options);
         let mut fresh = tokio::time::timeout(ANSWER_TIMEOUT, connecting).await.map_err(away)??;
         tokio::time::timeout(ANSWER_TIMEOUT, prove_session(&mut fresh, pool)).await.map_err(away)??;
         *connection = Some(fresh);
-        Ok(())
+        Ok(true)
     }
 
     /// Takes the attempt's lock and checks the claim once more. Two statements: the second has a snapshot younger than the

@@ -10,7 +10,7 @@ use super::claim::{Claimed, claim};
 use super::fence::{Fence, NotFenced};
 use super::{expiry, outcome, reconcile};
 use crate::audit::Actor;
-use crate::guard::hold;
+use crate::guard::{hold, incarnation};
 use crate::operation::content::Kind;
 use crate::phone;
 use crate::state::AppState;
@@ -67,7 +67,13 @@ pub async fn run(app: AppState, fence: Arc<Fence>) {
 
 /// Claims what is due, until there is no more or every permit is out. Answers whether there are credentials to send with.
 async fn pass(app: &AppState, fence: &Arc<Fence>, permits: &Arc<Semaphore>) -> anyhow::Result<bool> {
-    fence.connect(&app.db).await?;
+    // A new connection may lead to a database that was restored or promoted since the last one.
+    if fence.connect(&app.db).await?
+        && let Err(error) = incarnation::check(&app.db, &app.clock, &app.config).await
+    {
+        fence.close().await;
+        return Err(error.into());
+    }
     let Some(credentials) = app.vault.twilio().await? else { return Ok(false) };
     let settings = app.settings.current();
     while !app.tasks.stopping.is_cancelled() {

@@ -6,3 +6,4 @@ pub mod hold;
 pub mod incarnation;
 pub mod mode;
 pub(crate) mod page;
+pub mod witness;

@@ -42,7 +42,7 @@ const GAUGES: [(&str, &str); 14] = [
     ("mission_control_approval_required", "1 while every operation waits for a person, 0 if approval is switched off."),
     ("mission_control_database_pool_connections", "Connections to the database that this process has open."),
     ("mission_control_database_pool_idle", "Those of them that nobody uses."),
-    ("mission_control_database_pool_in_use", "Those of them in use, one of them for listening."),
+    ("mission_control_database_pool_in_use", "Those of them in use."),
     ("mission_control_database_pool_limit", "Most connections that the pool opens."),
     ("mission_control_build_info", "Always 1; the labels say which version runs, and in which mode."),
     ("process_start_time_seconds", "When the service began to work, in seconds since 1970."),

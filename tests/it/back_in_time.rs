@@ -1,11 +1,19 @@
 //! A database that is not the one the service knew, or not of the mode it runs in: what waited is not sent as if nothing
 //! had happened.
 
+use std::path::Path;
+
 use mission_control::auth::Role;
+use mission_control::guard::incarnation;
+use mission_control::guard::witness::Witness;
+use mission_control::sandbox::Pace;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
+use crate::support::cluster::Cluster;
+use crate::support::dump::Dump;
+use crate::support::proxy::Proxy;
 use crate::support::service::{Service, Setup, eventually, text};
 
 const MASTER_KEY: &str = "live:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -168,4 +176,226 @@ async fn live_mode_on_a_database_that_may_lose_commits_starts_on_hold() {
         "the database may lose commits: fsync or synchronous_commit is off. Switch both on, then resume sending.";
     assert_eq!(hold["reason"], sentence);
     live.stop().await;
+}
+
+/// Waits for the hold of a database that went back, and answers its reason.
+async fn restored(service: &Service, token: &str) -> String {
+    eventually("the hold", || async {
+        let answer = service.get("/api/hold", token).await;
+        let hold = if answer.status == StatusCode::OK { answer.json() } else { Value::Null };
+        if hold["cause"] == "restored" { Ok(text(&hold["reason"])) } else { Err(answer.text) }
+    })
+    .await
+}
+
+async fn release(service: &Service, token: &str) {
+    let released = service.send(service.request(Method::DELETE, "/api/hold", token)).await;
+    assert_eq!(released.status, StatusCode::OK, "{}", released.text);
+}
+
+/// What became of a report that the sandbox now makes of this message.
+async fn report(service: &Service, sid: &str) -> Value {
+    let path = format!("{}/sandbox/messages/{sid}/status", service.sandbox());
+    let driven = service.client().post(path).json(&json!({ "status": "delivered" })).send().await.expect("the sandbox");
+    driven.json().await.expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_dump_sends_nothing_by_itself_and_what_it_forgot_shows_by_its_reports() {
+    // A URL of its own, which the callbacks of before the restore go to as well.
+    let url = ("MISSION_CONTROL_PUBLIC_URL", "http://127.0.0.1:1");
+    let setup = Setup::new().await.pace(Pace::ByHand).with(url.0, url.1);
+    let proxy = Proxy::start(setup.straight()).await;
+    let (straight, way) = (setup.straight().clone(), proxy.options.clone());
+    let service = setup.way(way).start().await;
+    let token = service.token("ada@example.com", Role::Admin).await;
+    let first = service.ask_approved(&token, "+14155550130", "Before").await;
+    service.until(&token, &first, "accepted").await;
+
+    // The dump is made while two are approved, due, and about to go out.
+    proxy.admit_fence(false);
+    proxy.cut();
+    let waiting = async |to: &'static str| {
+        eventually("an approved operation", || async {
+            let body = json!({ "to": to, "message": "Due", "idempotencyKey": to });
+            let asked = service.post("/api/twilio/send-sms", &token, &body).await;
+            if asked.status != StatusCode::ACCEPTED {
+                return Err(asked.text);
+            }
+            let asked = asked.json();
+            let approved = service.approve(&token, &asked).await;
+            if approved.status == StatusCode::OK { Ok(text(&asked["operationId"])) } else { Err(approved.text) }
+        })
+        .await
+    };
+    let due = [waiting("+14155550131").await, waiting("+14155550132").await];
+    // The first claim finds the fence gone, and goes back; then nothing is claimed any more.
+    eventually("the loss to be known and nothing to be under way", || async {
+        let under_way: i64 = sqlx::query_scalar("select count(*) from attempts where state = 'sending'")
+            .fetch_one(&mut service.direct().await)
+            .await
+            .expect("a count");
+        let is_known = proxy.fences_turned_away() > 0;
+        if is_known && under_way == 0 { Ok(()) } else { Err(format!("{under_way} under way, {is_known}")) }
+    })
+    .await;
+    let claimed =
+        [claims(&mut service.direct().await, &due[0]).await, claims(&mut service.direct().await, &due[1]).await];
+    let dump = Dump::of(&straight).await;
+    proxy.admit_fence(true);
+    for id in &due {
+        service.until(&token, id, "accepted").await;
+    }
+    let after = service.ask_approved(&token, "+14155550133", "After the dump").await;
+    let after = service.until(&token, &after, "accepted").await;
+    let again = service.setup_again().pace(Pace::ByHand).with(url.0, url.1);
+    service.stop().await;
+    dump.restore();
+
+    let service = again.start().await;
+    let reason = restored(&service, &token).await;
+    assert!(reason.starts_with("this database was restored or promoted: check what was sent since "), "{reason}");
+    service.app().changes.wake();
+    let sent_before = service.accepted().await;
+    assert_eq!(sent_before.len(), 4);
+    // Twilio's reports of what the dump does not know: kept, and no operation moves.
+    for message in &sent_before[1..] {
+        assert_eq!(report(&service, &text(&message["sid"])).await["callback"], "answered 204");
+    }
+    let orphans: Vec<String> = sqlx::query_scalar("select sid from provider_events where matched_by = 'nothing'")
+        .fetch_all(&service.app().db)
+        .await
+        .expect("the events");
+    assert_eq!(orphans.len(), 3, "{orphans:?}");
+    assert!(orphans.contains(&text(&after["messageSid"])), "{orphans:?}");
+    for (id, claimed) in due.iter().zip(claimed) {
+        assert_eq!(service.operation(&token, id).await["state"], "approved");
+        assert_eq!(claims(&mut service.direct().await, id).await, claimed, "none since");
+    }
+    assert_eq!(service.accepted().await.len(), 4, "nothing went out");
+
+    // Whoever has looked decides; what is inside its window goes.
+    release(&service, &token).await;
+    for id in &due {
+        service.until(&token, id, "accepted").await;
+    }
+    assert_eq!(service.accepted().await.len(), 6);
+    let again = service.setup_again().with(url.0, url.1);
+    service.stop().await;
+    let service = again.start().await;
+    assert_eq!(service.get("/api/hold", &token).await.json()["held"], false, "it is known now");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_restored_under_a_running_service_stops_its_sending() {
+    let service = Service::start().await;
+    let token = service.token("ada@example.com", Role::Admin).await;
+    let asked = service.ask(&token, "+14155550131", "In the dump").await;
+    let options = (*service.app().db.connect_options()).clone();
+    let dump = Dump::of(&options).await;
+    let sent = service.ask_approved(&token, "+14155550132", "Not in the dump").await;
+    service.until(&token, &sent, "delivered").await;
+
+    tokio::task::block_in_place(|| dump.restore());
+    assert_eq!(service.approve(&token, &asked).await.status, StatusCode::OK);
+    let id = text(&asked["operationId"]);
+    // The claim finds the fence gone, and the new fence finds another database.
+    restored(&service, &token).await;
+    assert_eq!(service.operation(&token, &id).await["state"], "approved");
+    assert_eq!(service.accepted().await.len(), 1);
+    release(&service, &token).await;
+    service.until(&token, &id, "delivered").await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_the_files_that_is_put_back_is_found_out_by_what_the_data_folder_remembers() {
+    let mut cluster = Cluster::start().await;
+    let service = Setup::new().await.way(cluster.options()).start().await;
+    let token = service.token("ada@example.com", Role::Admin).await;
+    let again = service.setup_again().way(cluster.options());
+    service.stop().await;
+    cluster.stop();
+    cluster.copy("postgres", "copy");
+    cluster.start_again().await;
+
+    // An honest restart; then something is sent of which the copy knows nothing.
+    let service = again.start().await;
+    assert_eq!(service.get("/api/hold", &token).await.json()["held"], false);
+    let sent = service.ask_approved(&token, "+14155550132", "Not in the copy").await;
+    service.until(&token, &sent, "delivered").await;
+    let again = service.setup_again().way(cluster.options());
+    service.stop().await;
+    cluster.stop();
+    cluster.copy("copy", "postgres");
+    cluster.start_again().await;
+
+    // PostgreSQL cannot know: the same identity, timeline and objects.
+    let service = again.start().await;
+    let known: bool = sqlx::query_scalar(
+        "select (d.system_identifier, d.incarnation) = (s.system_identifier, 'deployment'::regclass::oid::bigint)
+         from deployment d, pg_control_system() s",
+    )
+    .fetch_one(&service.app().db)
+    .await
+    .expect("the same");
+    assert!(known);
+    restored(&service, &token).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_says_nothing_but_what_it_knows() {
+    let service = Service::start().await;
+    let (app, folder) = (service.app(), service.data_dir());
+    let token = service.token("ada@example.com", Role::Admin).await;
+    service.ask(&token, "+14155550132", "Something to remember").await;
+    let file = folder.join("newest-audit-line.json");
+    let remembered = || serde_json::from_slice::<Value>(&std::fs::read(&file).expect("the file")).expect("JSON");
+    let is_held = async || {
+        incarnation::check(&app.db, &app.clock, &app.config).await.expect("a check");
+        let held = service.get("/api/hold", &token).await.json()["held"] == true;
+        release(&service, &token).await;
+        held
+    };
+    let remember = async |folder: &Path| Witness::of(folder).remember(&app.db).await.expect("remembered");
+
+    remember(folder).await;
+    assert!(!is_held().await, "what it saw is there");
+    let seen = remembered();
+    for (what, content) in [
+        ("nothing", None),
+        ("what cannot be read", Some(json!("half a li"))),
+        ("another deployment", Some(with(&seen, "deployment", json!("00000000-0000-7000-8000-0000000000d1")))),
+    ] {
+        match content {
+            None => std::fs::remove_file(&file).expect("removed"),
+            Some(content) => std::fs::write(&file, content.to_string()).expect("written"),
+        }
+        assert!(!is_held().await, "{what}");
+    }
+
+    // A line that is not there, and one that is another.
+    for (name, value) in [("id", json!(1_000_000)), ("hash", json!([1, 2, 3]))] {
+        let at = json!("2100-01-01T00:00:00Z");
+        let lost = with(&with(&seen, name, value), "at", at);
+        std::fs::write(&file, lost.to_string()).expect("written");
+        remember(folder).await;
+        assert_eq!(remembered(), lost, "{name}: it is not overwritten before somebody has been told");
+        assert!(is_held().await, "{name}");
+    }
+
+    // What one process has found out is no news to the others, whose memory is as old.
+    let lost = with(&with(&seen, "id", json!(1_000_000)), "at", seen["at"].clone());
+    std::fs::write(&file, lost.to_string()).expect("written");
+    assert!(!is_held().await, "said already");
+    remember(folder).await;
+    assert_ne!(remembered(), lost, "and from here on it remembers again");
+}
+
+fn with(line: &Value, name: &str, value: Value) -> Value {
+    let mut changed = line.clone();
+    changed[name] = value;
+    changed
 }

@@ -21,6 +21,7 @@ mod processes;
 mod provider_faults;
 mod readme;
 mod reconciling;
+mod restarts;
 mod sandbox;
 mod secrets;
 mod sending;

@@ -1,6 +1,8 @@
 //! What the tests share: a PostgreSQL and a way to cut it off, a running service with its sandbox, the program itself
 //! as one process or several, and the log.
 
+pub(crate) mod cluster;
+pub(crate) mod dump;
 pub(crate) mod installation;
 pub(crate) mod log;
 pub(crate) mod postgres;

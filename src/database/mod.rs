@@ -1,35 +1,12 @@
 //! The connection to PostgreSQL: the pool, the migrations, and the one safe way to open a transaction.
 
-use std::time::Duration;
+mod migrations;
+mod pool;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+pub use migrations::{MIGRATIONS, Patience, apply, migrate};
+pub use pool::{Losses, POOL_SIZE, listener, pool, watched_pool};
+
 use sqlx::{PgPool, Postgres, Transaction};
-
-/// Connections of the pool; the fence and the listener have one more each.
-pub const POOL_SIZE: u32 = 16;
-
-/// Longest wait for a free connection; past this a request is answered 503.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a pooled connection may stay inside a transaction without a statement. A backstop: a transaction that is
-/// forgotten must not hold its locks for ever.
-const IDLE_IN_TRANSACTION: &str = "15s";
-
-/// All migrations, in the binary.
-pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-
-/// Opens a pool without waiting for the database: it may be away at the start and come back.
-pub fn pool(options: PgConnectOptions) -> PgPool {
-    let options = options
-        .application_name("mission-control")
-        .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION), ("statement_timeout", "15s")]);
-    PgPoolOptions::new()
-        .max_connections(POOL_SIZE)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .max_lifetime(Duration::from_mins(30))
-        .test_before_acquire(false)
-        .connect_lazy_with(options)
-}
 
 /// Begins a transaction in a task of its own.
 ///
@@ -93,14 +70,4 @@ pub async fn prepare(db: &PgPool) -> anyhow::Result<()> {
         "PostgreSQL allows {limit} connections, and each process needs {needed}. Raise max_connections."
     );
     Ok(())
-}
-
-/// Applies what is missing. Concurrent starts take turns by an advisory lock.
-pub async fn migrate(db: &PgPool) -> anyhow::Result<()> {
-    MIGRATIONS.run(db).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::VersionMissing(version) => anyhow::anyhow!(
-            "this program is older than the database, which has migration {version}. Start the newer program, or restore a backup from before it."
-        ),
-        error => error.into(),
-    })
 }
