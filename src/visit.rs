@@ -92,6 +92,9 @@ fn person(
     let may_hold = principal.may(Permission::Hold);
     let reason = hold.held.then(|| hold.reason.clone().unwrap_or_default());
     let mut banners: Vec<Banner> = reason.iter().map(|reason| Banner::held(reason, may_hold)).collect();
+    if let Some(newest) = counts.newest_suspected {
+        banners.push(Banner::duplicate_suspected(counts.suspected, &newest.to_string()));
+    }
     if !settings.approval.required {
         banners.push(Banner::approval_off());
     }

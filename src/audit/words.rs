@@ -19,6 +19,7 @@ pub(super) const SUBJECTS: [Subject; 10] = [
             ("operation.cancelled", "Cancelled"),
             ("operation.resolved", "Settled what happened"),
             ("operation.acknowledged", "Took it off the attention list"),
+            ("operation.settled", "No news for so long that none is expected"),
         ],
     },
     Subject {
@@ -40,10 +41,16 @@ pub(super) const SUBJECTS: [Subject; 10] = [
             ("dispatch.not_sent", "Not sent, may be tried again"),
             ("dispatch.unknown", "Outcome unknown"),
             ("dispatch.needs_review", "Left for a person to settle"),
-            ("dispatch.reconciled", "Settled by a report"),
+            ("dispatch.reconciled", "Settled by evidence"),
+            ("dispatch.rebound", "Bound to the SID that Twilio’s report names"),
+            ("dispatch.late_answer", "Twilio answered after it was judged"),
         ],
     },
-    Subject { name: "twilio", label: "Reports", actions: &[("twilio.callback", "Twilio reported")] },
+    Subject {
+        name: "twilio",
+        label: "Reports",
+        actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
+    },
     Subject {
         name: "hold",
         label: "Hold",

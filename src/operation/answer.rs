@@ -106,6 +106,9 @@ pub(crate) fn summary(operation: &Operation, public_url: &PublicUrl) -> Map<Stri
         };
         put(name, json!(sid));
     }
+    if operation.needs_attention {
+        put("attention", json!(operation.attention()));
+    }
     if let Some(other) = operation.blocked_by {
         put("blockedBy", json!(other));
     }
@@ -148,6 +151,8 @@ pub(crate) fn whole(operation: &Operation, story: &Story, public_url: &PublicUrl
     put("finishedAt", json!(operation.finished_at.map(rfc3339)));
     put("settledAt", json!(operation.settled_at.map(rfc3339)));
     put("needsAttention", json!(operation.needs_attention));
+    put("acknowledgedAt", json!(operation.acknowledged_at.map(rfc3339)));
+    put("acknowledgedBy", json!(operation.acknowledged_by));
     put("conflicted", json!(operation.conflicted_at.is_some()));
     put("duplicateSuspected", json!(operation.duplicate_suspected_at.is_some()));
     let decisions = story.decisions.iter().map(|decision| {
@@ -169,7 +174,10 @@ pub(crate) fn whole(operation: &Operation, story: &Story, public_url: &PublicUrl
     });
     put("attempts", attempts.collect());
     let evidence = story.evidence.iter().map(|look| {
-        json!({ "at": rfc3339(look.at), "asked": look.asked, "found": look.found, "conclusion": look.conclusion })
+        json!({
+            "attempt": look.attempt, "at": rfc3339(look.at), "asked": look.asked, "found": look.found,
+            "conclusion": look.conclusion,
+        })
     });
     put("evidence", evidence.collect());
     let events = story.events.iter().map(|event| {
@@ -190,15 +198,44 @@ pub(crate) fn whole(operation: &Operation, story: &Story, public_url: &PublicUrl
     Value::Object(body)
 }
 
-/// The same without the recipient's number, wherever it stands, for those who may not see it.
-pub(crate) fn without_number(document: Value, number: &str) -> Value {
-    let hide = |text: &str| text.replace(number, &mask(number));
+/// The same for those who may see nobody's number: without the recipient's, wherever it stands, and without those of
+/// others to whom Twilio's list has something alike.
+pub(crate) fn without_numbers(document: Value, recipient: &str) -> Value {
+    let hide = |text: &str| text.replace(recipient, &mask(recipient));
     match document {
         Value::String(text) => Value::String(hide(&text)),
-        Value::Array(items) => items.into_iter().map(|item| without_number(item, number)).collect(),
-        Value::Object(members) => {
-            members.into_iter().map(|(name, value)| (name, without_number(value, number))).collect()
-        }
+        Value::Array(items) => items.into_iter().map(|item| without_numbers(item, recipient)).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| match value {
+                Value::String(number) if name == "to" => (name, Value::String(masked(&number))),
+                value => (name, without_numbers(value, recipient)),
+            })
+            .collect(),
         other => other,
+    }
+}
+
+/// A number without its middle. States stand under `to` as well, and stay as they are.
+fn masked(number: &str) -> String {
+    if number.starts_with('+') { mask(number) } else { number.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobodys_number_is_left_and_states_are() {
+        let document = json!({
+            "to": "+14155550132",
+            "reason": "Invalid number: +14155550132",
+            "evidence": [{ "found": { "candidates": [{ "sid": "SM1", "to": "+447700900123", "agrees": false }] } }],
+            "history": [{ "from": "sending", "to": "unknown" }],
+        });
+        let shown = without_numbers(document, "+14155550132");
+        assert_eq!((&shown["to"], &shown["history"][0]["to"]), (&json!("+1••••••0132"), &json!("unknown")));
+        assert_eq!(shown["reason"], "Invalid number: +1••••••0132");
+        assert_eq!(shown["evidence"][0]["found"]["candidates"][0]["to"], "+4•••••••0123");
     }
 }

@@ -174,7 +174,7 @@ async fn read(
 }
 
 fn for_reader(principal: &Principal, operation: &Operation, document: Value) -> Value {
-    if principal.sees_numbers() { document } else { answer::without_number(document, &operation.to_number) }
+    if principal.sees_numbers() { document } else { answer::without_numbers(document, &operation.to_number) }
 }
 
 /// The operation, or 404.

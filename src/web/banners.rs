@@ -14,11 +14,11 @@ pub(crate) struct Banner {
 }
 
 /// What can be done about it from here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     Nothing,
     ResumeSending,
-    Open { address: &'static str, label: &'static str },
+    Open { address: String, label: &'static str },
 }
 
 impl Banner {
@@ -28,6 +28,20 @@ impl Banner {
             if may_resume { ("", Act::ResumeSending) } else { (" An admin can resume sending.", Act::Nothing) };
         let reason = reason.trim_end_matches('.');
         Self { tone: Tone::Bad, icon: "hold", title: "Sending is on hold", text: format!("{reason}. {wait}{who}"), act }
+    }
+
+    /// `count` operations are suspected, of which `newest` is one: the only one, or the first to look at.
+    pub(crate) fn duplicate_suspected(count: i64, newest: &str) -> Self {
+        let text = match count {
+            1 => "It was taken for not sent, and then Twilio turned out to have it.".to_owned(),
+            _ => format!("{count} operations were taken for not sent, and then Twilio turned out to have them."),
+        };
+        let (address, label) = match count {
+            1 => (format!("/dashboard/operations/{newest}"), "Look at it"),
+            _ => ("/dashboard/operations?attention=true".to_owned(), "Look at them"),
+        };
+        let title = "It may have gone out twice";
+        Self { tone: Tone::Odd, icon: "repeat", title, text, act: Act::Open { address, label } }
     }
 
     pub(crate) fn approval_off() -> Self {
@@ -57,7 +71,7 @@ impl Banner {
             icon: "key",
             title: "You still use the first password",
             text: "Somebody else made it, or it was written to a file. Choose one of your own.".to_owned(),
-            act: Act::Open { address: "/account/password", label: "Change password" },
+            act: Act::Open { address: "/account/password".to_owned(), label: "Change password" },
         }
     }
 }

@@ -275,6 +275,7 @@ impl Frame {
             person.held = Some("Twilio refused our credentials (20003).".to_owned());
             person.banners = vec![
                 Banner::held("Twilio refused our credentials (20003).", true),
+                Banner::duplicate_suspected(1, "019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2"),
                 Banner::approval_off(),
                 Banner::self_approval_allowed(),
                 Banner::initial_password(),

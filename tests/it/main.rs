@@ -3,6 +3,7 @@
 mod support;
 
 mod approval;
+mod attention;
 mod audit_page;
 mod auth;
 mod back_in_time;
@@ -21,6 +22,7 @@ mod processes;
 mod provider_faults;
 mod readme;
 mod reconciling;
+mod resolve;
 mod restarts;
 mod sandbox;
 mod secrets;

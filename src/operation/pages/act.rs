@@ -10,6 +10,7 @@ use crate::approval::act::{self, Act};
 use crate::error::{Error, FieldProblem, Problem, Result};
 use crate::operation::status::State;
 use crate::operation::store::Operation;
+use crate::operation::views::decision::SENT_AS;
 use crate::visit::{Visit, refusal};
 use crate::web::extract::{Form, Path};
 use crate::web::frame::html;
@@ -50,6 +51,9 @@ pub(super) async fn submit(
 }
 
 async fn perform(visit: &Visit, operation: &Operation, form: &ActForm, act: Act) -> Result<(), Error> {
+    if let (Some(_), false) = (form.outcome.strip_prefix(SENT_AS), form.sid.trim().is_empty()) {
+        return Err(two_sids().into());
+    }
     let is_approval = matches!(act, Act::Approve { .. });
     let has_twin = operation.state == State::PendingApproval && operation.possible_duplicate_of.is_some();
     if is_approval && has_twin && form.duplicate_seen.is_empty() {
@@ -68,7 +72,11 @@ impl ActForm {
             "reject" => Act::Reject { reason: self.reason.clone() },
             "cancel" => Act::Cancel { reason: given(&self.reason) },
             "resolve" => {
-                Act::Resolve { outcome: self.outcome.clone(), sid: given(&self.sid), reason: self.reason.clone() }
+                let (outcome, sid) = match self.outcome.strip_prefix(SENT_AS) {
+                    Some(sid) => ("sent", given(sid)),
+                    None => (self.outcome.as_str(), given(&self.sid)),
+                };
+                Act::Resolve { outcome: outcome.to_owned(), sid, reason: self.reason.clone() }
             }
             "acknowledge" => Act::Acknowledge,
             _ => return None,
@@ -84,6 +92,12 @@ fn twin_not_seen() -> Problem {
     let message =
         "The same content was asked for to this number not long ago. Look at the earlier one, then say that you have.";
     let wrong = vec![FieldProblem::new("duplicate_seen", message)];
+    Problem { status: StatusCode::UNPROCESSABLE_ENTITY, ..Problem::invalid_fields(wrong) }
+}
+
+fn two_sids() -> Problem {
+    let message = "You chose one of Twilio’s list and wrote a SID as well. Only one can be this one: choose or write.";
+    let wrong = vec![FieldProblem::new("sid", message)];
     Problem { status: StatusCode::UNPROCESSABLE_ENTITY, ..Problem::invalid_fields(wrong) }
 }
 

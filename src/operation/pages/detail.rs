@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::rights::{self, Reader, Typed};
-use super::{facts, notices, timeline};
+use super::{evidence, facts, notices, timeline};
 use crate::error::{Problem, Result};
 use crate::operation::status::State;
 use crate::operation::store::{self, Operation};
@@ -40,9 +40,9 @@ pub(super) async fn page(
     let operation = &operation;
     let settings = app.settings.current();
     let reader = Reader { principal: &visit.principal, settings: &settings, mode };
-    let mut decision = rights::decision(&reader, operation, queued);
+    let mut decision = rights::decision(&reader, operation, &story, queued);
     if let Some((problem, typed)) = refused {
-        decision = rights::refused(decision, problem, typed);
+        decision = rights::refused(decision, problem, &typed);
     }
     Ok(OperationPage {
         frame,
@@ -56,11 +56,12 @@ pub(super) async fn page(
         content: facts::content(operation),
         request: facts::request(operation),
         notices: notices::notices(operation, &story, twin.as_ref()),
+        attention: operation.attention(),
         decision,
         events: timeline::events(operation, &story),
         decisions: facts::decisions(operation, &story),
         attempts: facts::attempts(&story),
-        look_ups: facts::look_ups(&story),
+        look_ups: evidence::look_ups(operation, &story, visit.is_masked()),
         reports: facts::reports(&story),
     })
 }

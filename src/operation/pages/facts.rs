@@ -1,12 +1,12 @@
 //! What stands written about an operation, in the words of the pages.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::operation::store::{self, Operation, Story};
 use crate::operation::views::content::{Content, Kind, Recipient};
 use crate::operation::views::detail::Request;
 use crate::operation::views::status::Status;
-use crate::operation::views::story::{Attempt, Decided, LookUp, Report};
+use crate::operation::views::story::{Attempt, Decided, Report};
 use crate::web::text;
 
 pub(crate) fn status(operation: &Operation) -> Status {
@@ -118,15 +118,6 @@ pub(super) fn decisions(operation: &Operation, story: &Story) -> Vec<Decided> {
     story.decisions.iter().map(decided).collect()
 }
 
-pub(super) fn look_ups(story: &Story) -> Vec<LookUp> {
-    let look_up = |evidence: &store::Evidence| LookUp {
-        at: evidence.at,
-        conclusion: evidence.conclusion.clone(),
-        raw: json!({ "asked": evidence.asked, "found": evidence.found }),
-    };
-    story.evidence.iter().map(look_up).collect()
-}
-
 pub(super) fn reports(story: &Story) -> Vec<Report> {
     let report = |event: &store::Event| Report {
         at: event.received_at,
@@ -141,6 +132,8 @@ pub(super) fn reports(story: &Story) -> Vec<Report> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::samples::{decision, line, operation, story};
     use super::*;
     use crate::operation::status::State;

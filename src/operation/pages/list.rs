@@ -124,6 +124,7 @@ fn row(operation: &Operation, is_masked: bool) -> Row {
         who: operation.token_name.as_ref().map_or_else(|| operation.requester.clone(), |token| format!("key {token}")),
         at: operation.created_at,
         needs_person: operation.state == State::PendingApproval || operation.needs_attention,
+        attention: operation.attention(),
     }
 }
 

@@ -11,9 +11,11 @@ mod new_call;
 mod new_sms;
 
 // From rows to what is shown.
+mod evidence;
 pub(crate) mod facts;
 mod notices;
 pub(crate) mod rights;
+mod settling;
 #[cfg(test)]
 mod samples;
 mod timeline;

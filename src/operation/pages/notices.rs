@@ -1,8 +1,10 @@
 //! What must be read before acting on an operation, the most urgent first.
 
-use super::facts;
+use serde_json::Value;
+
+use super::{facts, settling};
 use crate::operation::status::State;
-use crate::operation::store::{Operation, Story};
+use crate::operation::store::{HistoryLine, Operation, Story};
 use crate::operation::views::notice::Notice;
 use crate::web::text;
 
@@ -10,11 +12,9 @@ use crate::web::text;
 pub(super) fn notices(operation: &Operation, story: &Story, twin: Option<&Operation>) -> Vec<Notice> {
     let mut notices = Vec::new();
     if operation.duplicate_suspected_at.is_some() {
-        notices.push(Notice::DuplicateSuspected);
+        notices.push(Notice::DuplicateSuspected { why: why_suspected(story) });
     }
-    if operation.conflicted_at.is_some() {
-        notices.push(Notice::Conflicted);
-    }
+    notices.extend(contradictions(operation, story));
     notices.extend(of_state(operation, story));
     if let Some(twin) = twin.filter(|_| operation.state == State::PendingApproval) {
         let status = facts::status(twin);
@@ -28,6 +28,26 @@ pub(super) fn notices(operation: &Operation, story: &Story, twin: Option<&Operat
     notices
 }
 
+fn why_suspected(story: &Story) -> &'static str {
+    if story.history.iter().any(|line| line.action == "dispatch.late_answer") {
+        "Twilio’s answer came after the attempt had been judged."
+    } else {
+        "Twilio reported on an attempt that had been taken for not sent."
+    }
+}
+
+/// A report that names another SID contradicts as well; once the operation is bound to that one, only this is told.
+fn contradictions(operation: &Operation, story: &Story) -> Vec<Notice> {
+    let text = |line: &HistoryLine, name| line.details.get(name).and_then(Value::as_str).map(str::to_owned);
+    let rebound = story.history.iter().rev().find(|line| line.action == "dispatch.rebound");
+    let rebound = rebound.and_then(|line| Some(Notice::Rebound { sid: text(line, "sid")?, was: text(line, "was")? }));
+    let contradicts = |line: &&HistoryLine| line.details.get("conflicted") == Some(&Value::Bool(true));
+    let explained = usize::from(rebound.is_some());
+    let is_more = explained == 0 || story.history.iter().filter(contradicts).count() > explained;
+    let conflicted = (operation.conflicted_at.is_some() && is_more).then_some(Notice::Conflicted);
+    rebound.into_iter().chain(conflicted).collect()
+}
+
 fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
     let reason = || text::sentence(operation.reason.as_deref().unwrap_or("No reason was given."));
     let who_decided = |decision: &str| {
@@ -35,8 +55,11 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
         Some(facts::by(last.decided_by.as_deref(), last.token.as_deref(), last.rule.as_deref()))
     };
     let notice = match operation.state {
-        State::Approved => return waiting(operation),
-        State::Unknown => Notice::OutcomeUnknown { why: reason() },
+        State::Approved => return waiting(operation, story),
+        State::Unknown => {
+            let looks_from = settling::settle_at(story).filter(|settle_at| *settle_at > operation.read_at);
+            Notice::OutcomeUnknown { why: reason(), looks_from }
+        }
         State::NeedsReview => Notice::EvidenceUnclear { why: reason() },
         State::Failed => match who_decided("resolve") {
             Some(by) if operation.reason_code.as_deref() == Some("resolved_failed") => {
@@ -63,13 +86,15 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
 }
 
 /// Why an approved operation has not gone out yet.
-fn waiting(operation: &Operation) -> Vec<Notice> {
+fn waiting(operation: &Operation, story: &Story) -> Vec<Notice> {
+    let absent = story.attempts.last().filter(|attempt| attempt.state == "absent");
+    let absent = absent.map(|attempt| Notice::NotAtTwilio { attempt: attempt.number });
     let blocked = operation.blocked_by.map(|by| Notice::Blocked { by: by.to_string() });
     let delayed = operation.delay_reason.as_ref().map(|reason| Notice::Delayed {
         reason: text::sentence(reason),
         since: operation.approved_at.unwrap_or(operation.created_at),
     });
-    blocked.into_iter().chain(delayed).collect()
+    absent.into_iter().chain(blocked).chain(delayed).collect()
 }
 
 fn service() -> String {
@@ -78,7 +103,9 @@ fn service() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{NOW, decision, operation, story};
+    use serde_json::json;
+
+    use super::super::samples::{NOW, attempt, decision, line, operation, story};
     use super::*;
     use crate::id::OperationId;
 
@@ -132,6 +159,40 @@ mod tests {
         marked.conflicted_at = Some(NOW);
         marked.duplicate_suspected_at = Some(NOW);
         assert_eq!(titles(&marked, &story()), ["It may have gone out twice", "Twilio’s reports contradict each other"]);
+    }
+
+    #[test]
+    fn a_report_of_another_sid_is_told_as_that_and_not_as_a_contradiction() {
+        let mut marked = operation(State::Delivered);
+        marked.conflicted_at = Some(NOW);
+        let mut told = story();
+        let contradicting = || line("twilio.callback", json!({ "status": "delivered", "conflicted": true }));
+        told.history = vec![contradicting(), line("dispatch.rebound", json!({ "sid": "SM2", "was": "SM1" }))];
+        assert_eq!(titles(&marked, &told), ["Twilio’s own report names another one"]);
+        told.history.push(contradicting());
+        assert_eq!(titles(&marked, &told).len(), 2, "the next one is one");
+    }
+
+    #[test]
+    fn what_is_proven_not_to_be_at_twilio_says_that_it_goes_again() {
+        let mut tried = story();
+        tried.attempts = vec![attempt("absent")];
+        let title = "Twilio does not have it, so it is sent again";
+        assert_eq!(titles(&operation(State::Approved), &tried), [title]);
+        assert_eq!(titles(&operation(State::Sending), &tried), [""; 0]);
+    }
+
+    #[test]
+    fn an_unknown_outcome_says_when_the_list_begins_to_tell() {
+        let mut tried = story();
+        tried.attempts = vec![attempt("unknown")];
+        let looks_from = |tried: &Story| match notices(&operation(State::Unknown), tried, None).remove(0) {
+            Notice::OutcomeUnknown { looks_from, .. } => looks_from,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(looks_from(&tried), None, "it tells already");
+        tried.attempts[0].settle_at = NOW + time::Duration::seconds(20);
+        assert_eq!(looks_from(&tried), Some(tried.attempts[0].settle_at));
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! The column beside an operation: what this reader may decide here and now. Pages show it; `approval` enforces it.
 
-use serde_json::Value;
 use time::Duration;
 
+use super::settling;
 use crate::approval::policy::{self, Decider};
 use crate::auth::{Permission, Principal};
 use crate::config::{Mode, Operating};
 use crate::error::Problem;
 use crate::operation::content::Kind;
 use crate::operation::status::State;
-use crate::operation::store::Operation;
-use crate::operation::views::decision::{Act, Approval, Deadline, Decision, Resolution, Right};
+use crate::operation::store::{Operation, Story};
+use crate::operation::views::decision::{Act, Approval, Deadline, Decision, Right};
 use crate::web::frame::FormError;
 use crate::web::text;
 
@@ -31,28 +31,25 @@ pub(super) struct Typed {
 }
 
 /// Everything that this reader may do. `queued` are the segments that its sender has to send first.
-pub(super) fn decision(reader: &Reader<'_>, operation: &Operation, queued: i64) -> Decision {
+pub(super) fn decision(reader: &Reader<'_>, operation: &Operation, story: &Story, queued: i64) -> Decision {
     Decision {
         deadline: deadline(operation),
         approval: approval(reader, operation, queued),
-        resolution: resolution(reader, operation),
+        resolution: settling::resolution(reader, operation, story),
         acts: acts(reader, operation),
         ..Decision::default()
     }
 }
 
 /// The same column after a refusal: it says why, and keeps what was typed.
-pub(super) fn refused(mut decision: Decision, problem: &Problem, typed: Typed) -> Decision {
+pub(super) fn refused(mut decision: Decision, problem: &Problem, typed: &Typed) -> Decision {
     if let Right::Granted(approval) = &mut decision.approval {
-        approval.typed_comment = typed.comment;
+        approval.typed_comment.clone_from(&typed.comment);
     }
     if let Right::Granted(resolution) = &mut decision.resolution {
-        resolution.chosen = typed.outcome;
-        resolution.typed_sid = typed.sid;
-        let candidates = problem.members.get("candidates").and_then(Value::as_array).into_iter().flatten();
-        resolution.candidates = candidates.filter_map(|sid| sid.as_str().map(str::to_owned)).collect();
+        settling::refused(resolution, problem, typed);
     }
-    decision.typed_reason = typed.reason;
+    decision.typed_reason.clone_from(&typed.reason);
     decision.errors = errors(&decision, problem);
     decision
 }
@@ -125,25 +122,6 @@ fn warning(reader: &Reader<'_>, operation: &Operation, queued: i64) -> Option<St
     })
 }
 
-/// While the service itself looks the outcome up, nobody is asked to guess it.
-fn resolution(reader: &Reader<'_>, operation: &Operation) -> Right<Resolution> {
-    let asks_a_person = match operation.state {
-        State::NeedsReview => true,
-        State::Unknown => operation.needs_attention,
-        _ => false,
-    };
-    if !asks_a_person {
-        return Right::Nothing;
-    }
-    let may = reader.principal.require(Permission::Decide);
-    match may.and_then(|()| policy::may_decide(reader.settings, reader.mode, reader.decider())) {
-        Err(problem) => Right::Denied(problem.detail),
-        Ok(()) => {
-            Right::Granted(Resolution { chosen: String::new(), typed_sid: String::new(), candidates: Vec::new() })
-        }
-    }
-}
-
 fn acts(reader: &Reader<'_>, operation: &Operation) -> Vec<Act> {
     let principal = reader.principal;
     let (decides, asks) = (principal.may(Permission::Decide), principal.may(Permission::AskOperations));
@@ -167,31 +145,23 @@ impl Reader<'_> {
         policy::may_approve(self.settings, self.mode, self.decider(), operation.requested_by).map(|_| ())
     }
 
-    fn decider(&self) -> Decider {
+    pub(super) fn decider(&self) -> Decider {
         Decider { user: self.principal.user, token: self.principal.token() }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use time::OffsetDateTime;
-
-    use super::super::samples::{NOW, operation};
+    use super::super::samples::{NOW, operation, principal, story};
     use super::*;
-    use crate::auth::{Role, Via};
+    use crate::auth::Role;
     use crate::config::{Config, Environment};
     use crate::error::FieldProblem;
-    use crate::id::{OperationId, UserId};
-
-    fn principal(role: Role) -> Principal {
-        let via = Via::Session { authenticated_at: OffsetDateTime::UNIX_EPOCH };
-        let email = "marek@harbour.example".to_owned();
-        Principal { user: UserId::new(), email, name: "Marek".to_owned(), role, via, must_change_password: false }
-    }
+    use crate::id::OperationId;
 
     fn column(principal: &Principal, mode: Mode, operation: &Operation) -> Decision {
         let settings = Config::load(&Environment::of([])).expect("settings").operating;
-        decision(&Reader { principal, settings: &settings, mode }, operation, 4_000)
+        decision(&Reader { principal, settings: &settings, mode }, operation, &story(), 4_000)
     }
 
     #[test]
@@ -239,17 +209,6 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_outcome_is_put_to_a_person_only_when_it_stays_unknown() {
-        let approver = principal(Role::Approver);
-        let mut unknown = operation(State::Unknown);
-        assert!(column(&approver, Mode::Live, &unknown).is_empty());
-        unknown.needs_attention = true;
-        let column = column(&approver, Mode::Live, &unknown);
-        assert!(matches!(column.resolution, Right::Granted(_)));
-        assert_eq!(column.acts, [Act::Acknowledge]);
-    }
-
-    #[test]
     fn what_ended_can_be_asked_for_again_by_who_may_ask() {
         for state in State::ALL.into_iter().filter(|state| state.is_final()) {
             assert_eq!(
@@ -277,26 +236,14 @@ mod tests {
         let problem = Problem::invalid_fields(vec![FieldProblem::new("reason", "Write why.")]);
         let typed = Typed { reason: "because".to_owned(), outcome: "sent".to_owned(), ..Typed::default() };
         let review = column(&approver, Mode::Live, &operation(State::NeedsReview));
-        let column_again = refused(review, &problem, typed.clone());
+        let column_again = refused(review, &problem, &typed);
         assert_eq!(column_again.errors[0].field, Some("reason"));
         assert_eq!(column_again.typed_reason, "because");
         let Right::Granted(resolution) = column_again.resolution else { panic!("a resolution") };
         assert_eq!(resolution.chosen, "sent");
 
-        let gone = refused(column(&approver, Mode::Live, &operation(State::Delivered)), &problem, typed);
+        let gone = refused(column(&approver, Mode::Live, &operation(State::Delivered)), &problem, &typed);
         assert_eq!(gone.errors[0].field, None, "its form is not on the page");
-    }
-
-    #[test]
-    fn candidates_that_a_look_up_found_are_offered() {
-        let sid = "SM7b1f0c52e9d44a0fb1c86e3d2a905f61";
-        let problem = Problem::new(axum::http::StatusCode::CONFLICT, "evidence_found", "Twilio lists one.")
-            .with("candidates", vec![sid]);
-        let review = column(&principal(Role::Approver), Mode::Live, &operation(State::NeedsReview));
-        let Right::Granted(resolution) = refused(review, &problem, Typed::default()).resolution else {
-            panic!("a resolution")
-        };
-        assert_eq!(resolution.candidates, [sid]);
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use serde_json::Value;
 use time::{Duration, OffsetDateTime, macros::datetime};
 
+use crate::auth::{Principal, Role, Via};
 use crate::config::Mode;
-use crate::id::{OperationId, UserId};
+use crate::id::{AttemptId, OperationId, UserId};
 use crate::operation::content::Kind;
 use crate::operation::status::State;
-use crate::operation::store::{Decision, HistoryLine, Operation, Story};
+use crate::operation::store::{Attempt, Decision, Evidence, HistoryLine, Operation, Story};
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-23 14:33:00 UTC);
 
@@ -57,15 +58,26 @@ pub(super) fn operation(state: State) -> Operation {
         error_code: None,
         reason: None,
         reason_code: None,
+        sending_deadline: None,
         unknown_since: None,
         accepted_at: None,
         finished_at: None,
         settled_at: None,
         conflicted_at: None,
         duplicate_suspected_at: None,
+        audio_not_fetched_at: None,
         acknowledged_at: None,
+        acknowledged_by: None,
         needs_attention: false,
+        read_at: NOW,
     }
+}
+
+/// Somebody who has signed in.
+pub(super) fn principal(role: Role) -> Principal {
+    let via = Via::Session { authenticated_at: OffsetDateTime::UNIX_EPOCH };
+    let email = "marek@harbour.example".to_owned();
+    Principal { user: UserId::new(), email, name: "Marek".to_owned(), role, via, must_change_password: false }
 }
 
 pub(super) fn story() -> Story {
@@ -86,6 +98,31 @@ pub(super) fn decision(decision: &str) -> Decision {
         self_approved: false,
         decided_at: NOW,
     }
+}
+
+/// The first attempt, begun three minutes ago.
+pub(super) fn attempt(state: &str) -> Attempt {
+    let started_at = NOW - Duration::minutes(3);
+    Attempt {
+        id: AttemptId::new(),
+        number: 1,
+        state: state.to_owned(),
+        started_at,
+        deadline_at: started_at + Duration::seconds(30),
+        settle_at: started_at + Duration::seconds(60),
+        ended_at: None,
+        http_status: None,
+        error_code: None,
+        detail: None,
+        provider_sid: None,
+        bound_by: None,
+        request_id: None,
+    }
+}
+
+/// A look at what Twilio has of the first attempt.
+pub(super) fn evidence(asked: Value, found: Value, conclusion: &str) -> Evidence {
+    Evidence { attempt: 1, asked, found, conclusion: conclusion.to_owned(), at: NOW }
 }
 
 /// A line of the audit that a part of the service wrote.

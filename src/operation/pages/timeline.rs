@@ -74,10 +74,23 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
         "dispatch.not_sent" => return (Happening::NotSent, format!("{attempt} was not sent"), reason),
         "dispatch.unknown" => (Happening::OutcomeUnknown, "Outcome unknown", reason),
         "dispatch.needs_review" => (Happening::NeedsReview, "Needs review", reason),
-        "dispatch.reconciled" => {
-            (Happening::Reported, "Settled by a report", format!("{attempt} is at Twilio: its own report says so."))
-        }
+        "dispatch.reconciled" => return reconciled(&attempt, &details),
+        "dispatch.rebound" => (Happening::Contradicted, "Bound to another SID", rebound(&details)),
+        "dispatch.late_answer" => (
+            Happening::Contradicted,
+            "Twilio answered late",
+            format!("The answer to {} came after it had been judged.{}", attempt.to_lowercase(), named(&details)),
+        ),
         "twilio.callback" => return reported(operation.kind, line, &details),
+        "twilio.look_up" => {
+            let (happening, title, text) = reported(operation.kind, line, &details);
+            return (happening, title, format!("No report came, so Twilio was asked. {text}"));
+        }
+        "operation.settled" => (
+            Happening::Other,
+            "No news for three days",
+            "It counts as sent and not confirmed by the carrier. What Twilio may still report is kept.".to_owned(),
+        ),
         "operation.resolved" => {
             let title = match details.text("outcome") {
                 Some("sent") => "Settled: it was sent",
@@ -92,6 +105,33 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
     (happening, title.to_owned(), text)
 }
 
+/// What the evidence proved.
+fn reconciled(attempt: &str, details: &Details<'_>) -> (Happening, String, String) {
+    let (happening, title, text) = match details.text("evidence") {
+        Some("absent") => {
+            let text = "Twilio listed neither it nor anything like it, twice, a minute apart. It goes again by itself.";
+            (Happening::Looked, "Not at Twilio", format!("{attempt}: {text}"))
+        }
+        Some("list") => {
+            let text =
+                format!("{attempt} is at Twilio: exactly one in its list agrees in everything.{}", named(details));
+            (Happening::Looked, "Found in Twilio’s list", text)
+        }
+        _ => (Happening::Reported, "Settled by a report", format!("{attempt} is at Twilio: its own report says so.")),
+    };
+    (happening, title.to_owned(), text)
+}
+
+/// Twilio's own report names another SID than the list or a person did.
+fn rebound(details: &Details<'_>) -> String {
+    let was = details.text("was").map_or_else(String::new, |was| format!(" It had been taken for {was}."));
+    format!("Twilio’s own report counts.{}{was}", named(details))
+}
+
+fn named(details: &Details<'_>) -> String {
+    details.text("sid").map_or_else(String::new, |sid| format!(" Its SID is {sid}."))
+}
+
 /// A report of Twilio's, and what it did.
 fn reported(kind: Kind, line: &HistoryLine, details: &Details<'_>) -> (Happening, String, String) {
     let word = details.text("status").unwrap_or("nothing");
@@ -101,6 +141,9 @@ fn reported(kind: Kind, line: &HistoryLine, details: &Details<'_>) -> (Happening
     }
     if let Some(seconds) = details.text("duration").and_then(|seconds| seconds.parse().ok()) {
         text = format!("{text} It took {}.", text::span(time::Duration::seconds(seconds)));
+    }
+    if details.is("late") {
+        text.push_str(" The report had come before it was known whose it is.");
     }
     if details.is("conflicted") {
         text.push_str(" This contradicts what stood here before.");
@@ -171,7 +214,10 @@ mod tests {
             "dispatch.unknown",
             "dispatch.needs_review",
             "dispatch.reconciled",
+            "dispatch.rebound",
+            "dispatch.late_answer",
             "twilio.callback",
+            "twilio.look_up",
         ] {
             let event = event(&operation(State::Accepted), &line(action, json!({})));
             assert!(event.happening != Happening::Other && event.title != action, "{action}");
@@ -203,6 +249,20 @@ mod tests {
         let (title, text) = title_and_text(&report);
         assert_eq!(title, "Reported");
         assert!(text.ends_with("contradicts what stood here before."), "{text}");
+    }
+
+    #[test]
+    fn what_the_evidence_proved_is_told_by_its_kind() {
+        let told = |details| title_and_text(&line("dispatch.reconciled", details));
+        let (title, text) = told(json!({ "attempt": 1, "evidence": "absent", "resend": 1 }));
+        assert_eq!(title, "Not at Twilio");
+        assert!(text.starts_with("Attempt 1: ") && text.ends_with("It goes again by itself."), "{text}");
+        let (title, text) = told(json!({ "attempt": 1, "evidence": "list", "sid": "SM1" }));
+        assert_eq!(title, "Found in Twilio’s list");
+        assert!(text.ends_with("Its SID is SM1."), "{text}");
+        assert_eq!(told(json!({ "attempt": 1, "evidence": "callback" })).0, "Settled by a report");
+        let (_, text) = title_and_text(&line("dispatch.rebound", json!({ "attempt": 1, "sid": "SM2", "was": "SM1" })));
+        assert_eq!(text, "Twilio’s own report counts. Its SID is SM2. It had been taken for SM1.");
     }
 
     #[test]

@@ -46,6 +46,10 @@ pub struct Counts {
     pub waiting: i64,
     /// Needing attention.
     pub attention: i64,
+    /// Of these, suspected to have gone out twice.
+    pub suspected: i64,
+    /// The newest of them.
+    pub newest_suspected: Option<OperationId>,
 }
 
 /// A page of operations of this mode.
@@ -93,7 +97,7 @@ pub async fn list(
     Ok(Page { operations, next })
 }
 
-/// The two counts of the menu.
+/// What stands on every page: the two counts of the menu, and what may have gone out twice.
 pub async fn counts(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<Counts> {
     sqlx::query_as!(
         Counts,
@@ -104,16 +108,17 @@ pub async fn counts(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<Coun
                 from operations
                 where mode = $2 and state = 'pending_approval'
             ) as "waiting!",
-            (
-                select count(*)
-                from operations o
-                where mode = $2
-                    and acknowledged_at is null
-                    and (state in ('sending', 'unknown', 'needs_review', 'approved', 'expired')
-                        or conflicted_at is not null or duplicate_suspected_at is not null
-                        or audio_not_fetched_at is not null)
-                    and needs_attention(o, clock_timestamp() + $1::interval)
-            ) as "attention!"
+            count(*) as "attention!",
+            count(*) filter (where duplicate_suspected_at is not null) as "suspected!",
+            (array_agg(id order by id desc) filter (where duplicate_suspected_at is not null))[1]
+                as "newest_suspected?: OperationId"
+        from operations o
+        where mode = $2
+            and acknowledged_at is null
+            and (state in ('sending', 'unknown', 'needs_review', 'approved', 'expired')
+                or conflicted_at is not null or duplicate_suspected_at is not null
+                or audio_not_fetched_at is not null)
+            and needs_attention(o, clock_timestamp() + $1::interval)
         "#,
         clock.offset(),
         mode.as_str(),

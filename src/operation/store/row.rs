@@ -56,14 +56,20 @@ pub struct Operation {
     pub error_code: Option<i32>,
     pub reason: Option<String>,
     pub reason_code: Option<String>,
+    pub sending_deadline: Option<OffsetDateTime>,
     pub unknown_since: Option<OffsetDateTime>,
     pub accepted_at: Option<OffsetDateTime>,
     pub finished_at: Option<OffsetDateTime>,
     pub settled_at: Option<OffsetDateTime>,
     pub conflicted_at: Option<OffsetDateTime>,
     pub duplicate_suspected_at: Option<OffsetDateTime>,
+    pub audio_not_fetched_at: Option<OffsetDateTime>,
     pub acknowledged_at: Option<OffsetDateTime>,
+    /// Who took note of what needed attention.
+    pub acknowledged_by: Option<String>,
     pub needs_attention: bool,
+    /// When the row was read: what waits for how long is told by the clock that judged it.
+    pub read_at: OffsetDateTime,
 }
 
 impl Operation {
@@ -158,14 +164,23 @@ macro_rules! select_operations {
                 o.error_code as "error_code?",
                 o.reason as "reason?",
                 o.reason_code as "reason_code?",
+                o.sending_deadline as "sending_deadline?",
                 o.unknown_since as "unknown_since?",
                 o.accepted_at as "accepted_at?",
                 o.finished_at as "finished_at?",
                 o.settled_at as "settled_at?",
                 o.conflicted_at as "conflicted_at?",
                 o.duplicate_suspected_at as "duplicate_suspected_at?",
+                o.audio_not_fetched_at as "audio_not_fetched_at?",
                 o.acknowledged_at as "acknowledged_at?",
-                "# + $needs_attention + r#" as "needs_attention!"
+                case when o.acknowledged_at is not null then (
+                    select u.name
+                    from users u
+                    where u.id = o.acknowledged_by
+                ) end as "acknowledged_by?",
+                "# + $needs_attention + r#" as "needs_attention!",
+                -- after the judgement, so that none of its reasons is missed
+                clock_timestamp() + $1::interval as "read_at!"
             from "# + $from + r#"
             join users requester on requester.id = o.requested_by
             left join users approver on approver.id = o.approved_by

@@ -53,6 +53,8 @@ pub struct Attempt {
 /// What was looked up about an unknown outcome.
 #[derive(Debug)]
 pub struct Evidence {
+    /// The number of the attempt that it is about.
+    pub attempt: i32,
     pub asked: Value,
     pub found: Value,
     pub conclusion: String,
@@ -149,10 +151,15 @@ pub async fn story(db: &PgPool, id: OperationId) -> sqlx::Result<Story> {
     let evidence = sqlx::query_as!(
         Evidence,
         r#"
-        select asked, found, conclusion, at
-        from evidence
-        where operation_id = $1
-        order by id
+        select
+            a.number as attempt,
+            e.asked,
+            e.found,
+            e.conclusion,
+            e.at
+        from evidence e join attempts a on a.id = e.attempt_id
+        where e.operation_id = $1
+        order by e.id
         "#,
         id.0,
     )

@@ -2,8 +2,12 @@
 
 use time::OffsetDateTime;
 
+use super::evidence::Candidate;
 use crate::web::frame::{FormError, Tone, errors_of};
 use crate::web::text;
+
+/// Before the SID of a candidate, in the form's word for choosing it.
+pub(crate) const SENT_AS: &str = "sent:";
 
 /// Everything that can be decided here and now by this reader. The default is nothing.
 #[derive(Clone, Debug, Default)]
@@ -57,11 +61,35 @@ pub(crate) struct Approval {
 /// How an unknown outcome can be settled.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolution {
-    /// The choice that was made before, when the form comes back: `sent`, `failed` or `send_again`.
+    /// A person is asked. If not, the service is still looking, and this is for who knows more than it does.
+    pub(crate) is_urgent: bool,
+    /// The choice that was made before, when the form comes back: `sent`, `sent:` and a SID, `failed` or `send_again`.
     pub(crate) chosen: String,
     pub(crate) typed_sid: String,
-    /// SIDs of messages at Twilio that could be this one.
-    pub(crate) candidates: Vec<String>,
+    /// What Twilio has that may be this one.
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) again: Again,
+}
+
+impl Resolution {
+    pub(crate) fn is_chosen(&self, choice: &str) -> bool {
+        self.chosen == choice
+    }
+
+    /// The form's word for one of the candidates.
+    pub(crate) fn choice(candidate: &Candidate) -> String {
+        format!("{SENT_AS}{}", candidate.sid)
+    }
+}
+
+/// Whether it can be sent again.
+#[derive(Clone, Debug)]
+pub(crate) enum Again {
+    Now,
+    /// Not before this time: until then Twilio may come to know of the first.
+    From(OffsetDateTime),
+    /// Not by this reader: what is so, and who can.
+    Denied(String),
 }
 
 /// Until when something can be done.
@@ -112,7 +140,7 @@ impl Decision {
 
     pub(crate) fn title(&self) -> &'static str {
         match (&self.resolution, &self.approval) {
-            (Right::Granted(_) | Right::Denied(_), _) => "Settle it",
+            (Right::Granted(Resolution { is_urgent: true, .. }) | Right::Denied(_), _) => "Settle it",
             (_, Right::Granted(_) | Right::Denied(_)) => "Your decision",
             _ => "What you can do",
         }

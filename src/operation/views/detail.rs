@@ -4,12 +4,15 @@ use askama::Template;
 use time::OffsetDateTime;
 
 use super::{
+    attention,
     content::{Content, Kind, Recipient},
-    decision::{Act, Decision, Right},
+    decision::{Act, Again, Decision, Resolution, Right},
+    evidence::LookUp,
     notice::Notice,
     status::Status,
-    story::{Attempt, Decided, Event, LookUp, Report},
+    story::{Attempt, Decided, Event, Report},
 };
+use crate::operation::attention::Attention;
 use crate::web::frame::Frame;
 use crate::web::text;
 
@@ -30,6 +33,8 @@ pub(crate) struct OperationPage {
     pub(crate) request: Request,
     /// What must be read first, the most urgent first.
     pub(crate) notices: Vec<Notice>,
+    /// Why it stands under "Needs attention".
+    pub(crate) attention: Vec<Attention>,
     pub(crate) decision: Decision,
     /// Oldest first.
     pub(crate) events: Vec<Event>,
@@ -89,7 +94,7 @@ impl OperationPage {
         let kind = self.status.kind;
         match (&self.decision.approval, &self.decision.resolution) {
             (Right::Granted(_), _) => format!("Review {} to {}", kind.noun(), self.recipient),
-            (_, Right::Granted(_)) => format!("Was this {} sent?", kind.noun()),
+            (_, Right::Granted(Resolution { is_urgent: true, .. })) => format!("Was this {} sent?", kind.noun()),
             _ => format!("{} to {}", kind.word(), self.recipient),
         }
     }
@@ -98,6 +103,11 @@ impl OperationPage {
     fn is_under_way(&self) -> bool {
         let moves = ["preparing", "approved", "sending", "accepted", "unknown"];
         moves.contains(&self.status.state.as_str()) && !self.status.is_settled
+    }
+
+    /// Whether the evidence is what the reader has to judge, or waits for.
+    fn is_unsettled(&self) -> bool {
+        matches!(self.status.state.as_str(), "unknown" | "needs_review")
     }
 
     /// Whether it is certain that nothing has gone out so far.
@@ -116,6 +126,11 @@ impl OperationPage {
             "rejected" | "expired" | "cancelled" => "What was asked for",
             _ => "What was approved",
         }
+    }
+
+    /// Why it needs attention, and what to do.
+    fn reasons(&self) -> impl Iterator<Item = String> {
+        self.attention.iter().map(|reason| attention::words(*reason, self.status.kind))
     }
 
     /// The share of raw data that this reader may see: it names the recipient in full.

@@ -4,9 +4,11 @@ use askama::Template;
 use time::OffsetDateTime;
 
 use super::{
+    attention,
     content::{Content, Recipient},
     status::{STATES, Status, words},
 };
+use crate::operation::attention::Attention;
 use crate::operation::store::Figures;
 use crate::web::frame::{Frame, Tone};
 use crate::web::text;
@@ -45,6 +47,13 @@ pub(crate) struct Row {
     pub(crate) who: String,
     pub(crate) at: OffsetDateTime,
     pub(crate) needs_person: bool,
+    pub(crate) attention: Vec<Attention>,
+}
+
+impl Row {
+    fn reasons(&self) -> impl Iterator<Item = String> {
+        self.attention.iter().map(|reason| attention::words(*reason, self.status.kind))
+    }
 }
 
 /// The filters in the address, as they were read from it.
@@ -164,6 +173,11 @@ impl OperationsPage {
 
     fn state_choices() -> impl Iterator<Item = (&'static str, &'static str)> {
         STATES.into_iter().map(|state| (state, words(state).word))
+    }
+
+    /// Whether this is the whole of what needs attention.
+    fn is_all_attention(&self) -> bool {
+        self.filter == Filter { attention: true, ..Filter::default() } && !self.is_continued
     }
 
     fn is_nothing(&self) -> bool {

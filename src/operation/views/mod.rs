@@ -1,8 +1,10 @@
 //! The pages of operations: values in, HTML out. No page asks a question of its own.
 
+pub(crate) mod attention;
 pub(crate) mod content;
 pub(crate) mod decision;
 pub(crate) mod detail;
+pub(crate) mod evidence;
 pub(crate) mod help;
 pub(crate) mod list;
 pub(crate) mod new_call;

@@ -10,16 +10,20 @@ use crate::web::frame::Tone;
 pub(crate) enum Notice {
     /// The same content was asked for to the same number not long ago.
     PossibleDuplicate { id: String, at: OffsetDateTime, status: Status },
-    /// Twilio knows more than one message of this operation.
-    DuplicateSuspected,
+    /// Twilio has what had been taken for not sent, or for another.
+    DuplicateSuspected { why: &'static str },
+    /// Twilio's own report names another SID than the list or a person did.
+    Rebound { sid: String, was: String },
     /// Twilio's final reports contradict each other.
     Conflicted,
     /// Another operation that looks the same is still open.
     Blocked { by: String },
     /// It waits for something else than its turn.
     Delayed { reason: String, since: OffsetDateTime },
-    /// Its outcome is awaited.
-    OutcomeUnknown { why: String },
+    /// Proven not to be at Twilio, so it goes again.
+    NotAtTwilio { attempt: i32 },
+    /// Its outcome is awaited. `looks_from` is when Twilio's list begins to tell.
+    OutcomeUnknown { why: String, looks_from: Option<OffsetDateTime> },
     /// The evidence is not enough for a machine.
     EvidenceUnclear { why: String },
     /// It failed, for one of several reasons.
@@ -45,11 +49,13 @@ impl Notice {
             | Self::Blocked { .. }
             | Self::Delayed { .. }
             | Self::SelfApproved { .. } => Tone::Warn,
-            Self::DuplicateSuspected
+            Self::DuplicateSuspected { .. }
+            | Self::Rebound { .. }
             | Self::Conflicted
             | Self::OutcomeUnknown { .. }
             | Self::EvidenceUnclear { .. } => Tone::Odd,
             Self::Failed { .. } => Tone::Bad,
+            Self::NotAtTwilio { .. } => Tone::Accent,
             Self::ExpiredAfterApproval { .. }
             | Self::ExpiredUndecided { .. }
             | Self::Rejected { .. }
@@ -60,8 +66,9 @@ impl Notice {
 
     pub(crate) fn icon(&self) -> &'static str {
         match self {
-            Self::PossibleDuplicate { .. } | Self::DuplicateSuspected => "repeat",
-            Self::Conflicted => "warning",
+            Self::PossibleDuplicate { .. } | Self::DuplicateSuspected { .. } => "repeat",
+            Self::Conflicted | Self::Rebound { .. } => "warning",
+            Self::NotAtTwilio { .. } => "search",
             Self::Blocked { .. } => "lock",
             Self::Delayed { .. } => "clock",
             Self::OutcomeUnknown { .. } => "unknown",
@@ -79,7 +86,9 @@ impl Notice {
         let noun = kind.noun();
         match self {
             Self::PossibleDuplicate { .. } => "This may be a duplicate".to_owned(),
-            Self::DuplicateSuspected => "It may have gone out twice".to_owned(),
+            Self::NotAtTwilio { .. } => "Twilio does not have it, so it is sent again".to_owned(),
+            Self::Rebound { .. } => "Twilio’s own report names another one".to_owned(),
+            Self::DuplicateSuspected { .. } => "It may have gone out twice".to_owned(),
             Self::Conflicted => "Twilio’s reports contradict each other".to_owned(),
             Self::Blocked { .. } => format!("It waits for another {noun} that looks the same"),
             Self::Delayed { .. } => "It could not be sent so far".to_owned(),

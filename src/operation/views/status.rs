@@ -85,7 +85,9 @@ pub(crate) fn words(state: &str) -> Words {
             "unknown",
             "It may have been sent. Twilio’s report is awaited, and nothing is sent again meanwhile.",
         ),
-        "needs_review" => ("Needs review", "review", "It may have been sent. A person has to settle what happened."),
+        "needs_review" => {
+            ("Needs review", "review", "It may have been sent, and the evidence does not tell. A person has to.")
+        }
         "rejected" => ("Rejected", "ban", "A person decided against it. Nothing was sent."),
         "expired" => ("Expired", "timer-off", "Its time ran out. Nothing was sent."),
         "cancelled" => ("Cancelled", "circle-slash", "It was withdrawn. Nothing was sent."),

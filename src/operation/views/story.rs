@@ -1,4 +1,4 @@
-//! What happened to an operation: its timeline, attempts, look-ups, decisions and Twilio's reports.
+//! What happened to an operation: its timeline, attempts, decisions and Twilio's reports.
 
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
@@ -22,6 +22,10 @@ pub(crate) enum Happening {
     OutcomeUnknown,
     NeedsReview,
     Resolved,
+    /// What a look at Twilio proved.
+    Looked,
+    /// Twilio was heard of too late, or otherwise than was thought.
+    Contradicted,
     Reported,
     Acknowledged,
     /// Whatever a later version writes down.
@@ -32,10 +36,10 @@ impl Happening {
     pub(crate) fn tone(self) -> Tone {
         match self {
             Self::Delivered => Tone::Ok,
-            Self::Approved | Self::SendingBegan | Self::Accepted | Self::Resolved => Tone::Accent,
+            Self::Approved | Self::SendingBegan | Self::Accepted | Self::Resolved | Self::Looked => Tone::Accent,
             Self::NotSent => Tone::Warn,
             Self::Failed => Tone::Bad,
-            Self::OutcomeUnknown | Self::NeedsReview => Tone::Odd,
+            Self::OutcomeUnknown | Self::NeedsReview | Self::Contradicted => Tone::Odd,
             Self::Requested
             | Self::Rejected
             | Self::Cancelled
@@ -61,6 +65,8 @@ impl Happening {
             Self::OutcomeUnknown => "unknown",
             Self::NeedsReview => "review",
             Self::Resolved => "check",
+            Self::Looked => "search",
+            Self::Contradicted => "warning",
             Self::Reported => "webhook",
             Self::Acknowledged => "eye",
             Self::Other => "info",
@@ -179,14 +185,6 @@ impl Decided {
     }
 }
 
-/// One look at Twilio's list.
-#[derive(Clone, Debug)]
-pub(crate) struct LookUp {
-    pub(crate) at: OffsetDateTime,
-    pub(crate) conclusion: String,
-    pub(crate) raw: Value,
-}
-
 /// One report of Twilio.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
@@ -254,6 +252,8 @@ mod tests {
             H::OutcomeUnknown,
             H::NeedsReview,
             H::Resolved,
+            H::Looked,
+            H::Contradicted,
             H::Reported,
             H::Acknowledged,
             H::Other,

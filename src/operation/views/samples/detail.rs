@@ -6,13 +6,15 @@ use time::Duration;
 use super::{
     super::{
         content::{Content, Kind},
-        decision::{Act, Approval, Deadline, Decision, Resolution, Right},
+        decision::{Act, Again, Approval, Deadline, Decision, Resolution, Right},
         detail::{OperationPage, Request},
+        evidence::{Candidate, LookUp},
         notice::Notice,
-        story::{Attempt, Decided, Event, Happening, LookUp, Report},
+        story::{Attempt, Decided, Event, Happening, Report},
     },
     HOSTILE, ID, NOW, kind, recipient, recording, sms, status,
 };
+use crate::operation::attention::Attention;
 use crate::web::frame::{FormError, Frame, Place};
 
 const SID: &str = "SM7b1f0c52e9d44a0fb1c86e3d2a905f61";
@@ -48,6 +50,18 @@ fn event(seconds: i64, happening: Happening, title: &str, actor: Option<&str>, t
     }
 }
 
+fn candidates() -> Vec<Candidate> {
+    let known = Candidate {
+        sid: SID.to_owned(),
+        recipient: Some(recipient("+14155550132")),
+        word: Some("delivered".to_owned()),
+        created_at: Some(NOW - Duration::minutes(2)),
+        agreement: Some("Agrees in everything".to_owned()),
+    };
+    let sid = "SM90aa7f1c52e9d44a0fb1c86e3d2a901d32".to_owned();
+    vec![known, Candidate { sid, recipient: None, word: None, created_at: None, agreement: None }]
+}
+
 fn deadline() -> Deadline {
     Deadline {
         label: "Time left to decide",
@@ -70,6 +84,7 @@ impl OperationPage {
             content,
             request: request(),
             notices: Vec::new(),
+            attention: Vec::new(),
             decision: Decision::default(),
             events: vec![event(
                 0,
@@ -101,6 +116,7 @@ impl OperationPage {
             ("failed", Self::failed()),
             ("unknown", Self::unknown()),
             ("needs_review", Self::needs_review()),
+            ("needs_review_operator", Self::needs_review_operator()),
             ("rejected", Self::rejected()),
             ("expired", Self::expired()),
             ("cancelled", Self::cancelled()),
@@ -188,6 +204,7 @@ impl OperationPage {
         page.request.execute_before = Some(NOW + Duration::minutes(57));
         page.decision.acts.push(Act::Cancel);
         page.notices = vec![
+            Notice::NotAtTwilio { attempt: 1 },
             Notice::Blocked { by: ID.to_owned() },
             Notice::Delayed { reason: "Twilio could not be reached.".to_owned(), since: NOW - Duration::minutes(12) },
             Notice::SelfApproved { by: "Marek Nowak".to_owned() },
@@ -252,7 +269,12 @@ impl OperationPage {
             error_code: None,
             raw,
         }];
-        page.notices = vec![Notice::Conflicted, Notice::DuplicateSuspected];
+        page.notices = vec![
+            Notice::DuplicateSuspected { why: "Twilio’s answer came after the attempt had been judged." },
+            Notice::Rebound { sid: SID.to_owned(), was: "SM90aa7f1c52e9d44a0fb1c86e3d2a901d32".to_owned() },
+            Notice::Conflicted,
+        ];
+        page.attention = vec![Attention::DuplicateSuspected, Attention::Conflicted];
         page.decision.acts.push(Act::Acknowledge);
         page.decision.acts.push(Act::AskAgain);
         page
@@ -286,14 +308,26 @@ impl OperationPage {
     fn unknown() -> Self {
         let mut page = Self::sent("unknown", None);
         page.attempts[0].detail = Some("Reset by the other side. No status line, no SID.".to_owned());
-        page.notices =
-            vec![Notice::OutcomeUnknown { why: "The connection broke after the request had left.".to_owned() }];
+        page.notices = vec![Notice::OutcomeUnknown {
+            why: "The connection broke after the request had left.".to_owned(),
+            looks_from: Some(NOW),
+        }];
         page.look_ups = vec![LookUp {
             at: NOW,
-            conclusion: "Two candidates, so nothing is bound.".to_owned(),
-            raw: json!({"asked": {"From": "+15005550006"}, "found": [SID]}),
+            attempt: 1,
+            asked: "Asked for messages from +1 500 555 0006, made between 14:27:00 and 14:32:00.".to_owned(),
+            listed: "Twilio listed 12. Of these, 2 may be this one:".to_owned(),
+            candidates: candidates(),
+            conclusion: "unclear".to_owned(),
+            raw: json!({"asked": {"from": "+15005550006"}, "found": {"listed": 12, "candidates": [{"sid": SID}]}}),
         }];
-        page.decision.resolution = Right::Denied("Marek Nowak or Aisha Bello can settle it.".to_owned());
+        page.decision.resolution = Right::Granted(Resolution {
+            is_urgent: false,
+            chosen: String::new(),
+            typed_sid: String::new(),
+            candidates: Vec::new(),
+            again: Again::From(NOW + Duration::seconds(40)),
+        });
         page
     }
 
@@ -304,13 +338,25 @@ impl OperationPage {
             why: "Twilio’s list shows two messages that could be this one.".to_owned(),
         }];
         page.decision.resolution = Right::Granted(Resolution {
-            chosen: "sent".to_owned(),
+            is_urgent: true,
+            chosen: format!("sent:{SID}"),
             typed_sid: SID.to_owned(),
-            candidates: vec![SID.to_owned(), "SM90aa7f1c52e9d44a0fb1c86e3d2a901d32".to_owned()],
+            candidates: candidates(),
+            again: Again::Now,
         });
+        page.attention = vec![Attention::NeedsReview];
         page.decision.acts.push(Act::Acknowledge);
         page.decision.errors =
             vec![FormError { field: Some("reason"), text: "Write how you know. The sentence is kept.".to_owned() }];
+        page
+    }
+
+    fn needs_review_operator() -> Self {
+        let mut page = Self::needs_review();
+        page.decision = Decision {
+            resolution: Right::Denied("Marek Nowak or Aisha Bello can settle it.".to_owned()),
+            ..Decision::default()
+        };
         page
     }
 

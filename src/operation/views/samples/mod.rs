@@ -12,6 +12,7 @@ use super::{
     status::Status,
     terms::Terms,
 };
+use crate::operation::attention::Attention;
 use crate::operation::store::Figures;
 use crate::web::frame::{FormError, Frame, Place};
 
@@ -54,6 +55,11 @@ fn row(state: &str, number: &str, content: Content, minutes: i64) -> Row {
         who: if minutes % 2 == 0 { "Dana Ruiz" } else { "key billing-worker" }.to_owned(),
         at: NOW - Duration::minutes(minutes),
         needs_person: ["pending_approval", "unknown", "needs_review"].contains(&state),
+        attention: match state {
+            "unknown" => vec![Attention::UnknownForLong],
+            "needs_review" => vec![Attention::NeedsReview, Attention::DuplicateSuspected],
+            _ => Vec::new(),
+        },
     }
 }
 
