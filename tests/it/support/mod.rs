@@ -11,6 +11,8 @@ pub(crate) mod proxy;
 pub(crate) mod seeded;
 pub(crate) mod service;
 pub(crate) mod torture;
+pub(crate) mod way;
+pub(crate) mod wire;
 
 /// A client that follows no redirect and goes through no proxy.
 pub(crate) fn client() -> reqwest::Client {

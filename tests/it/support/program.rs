@@ -81,6 +81,19 @@ impl Running {
         std::fs::read_to_string(&self.log).expect("the log")
     }
 
+    /// Where the process listens, if that is not its public URL.
+    pub(crate) fn address(&self) -> String {
+        let log = self.log();
+        let address = log.split_once("address=").map(|(_, rest)| rest.split_whitespace().next().unwrap_or_default());
+        address.unwrap_or_else(|| panic!("no address: {log}")).to_owned()
+    }
+
+    /// Lets it stand still wherever it is, or go on.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id")).expect("a process id");
+        kill_process(pid, signal).expect("the process is there");
+    }
+
     /// Ends it at once, as a power cut would.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("killed");
@@ -89,8 +102,7 @@ impl Running {
 
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
-        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id")).expect("a process id");
-        kill_process(pid, Signal::TERM).expect("told to stop");
+        self.signal(Signal::TERM);
     }
 
     /// Waits until it has ended.
