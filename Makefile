@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-browser test smoke bench lint sqlx release
+.PHONY: help run setup setup-browser test torture smoke bench lint sqlx release
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ setup-browser: ## Install Chromium and its driver too, for the tests that use a 
 
 test: ## Run all tests.
 	@scripts/test.sh
+
+torture: ## Prove "at most once" at length: every point, a thousand faulty days, ten thousand operations. About an hour.
+	@scripts/torture.sh
 
 smoke: ## Send one SMS and place one call through the whole product, and show each step.
 	cargo test --test it smoke:: -- --nocapture

@@ -151,6 +151,11 @@ async fn apply(
                 error_code = $7,
                 request_id = $8,
                 detail = $9,
+                -- a request that was written late, by a process that had been paused, arrives late
+                settle_at = case
+                    when $4 = 'unknown' then greatest(a.settle_at, clock.at + (a.settle_at - a.deadline_at))
+                    else a.settle_at
+                end,
                 ended_at = case when $4 <> 'unknown' then clock.at end
             from clock, before
             where a.id = $3 and a.state = any ($10)

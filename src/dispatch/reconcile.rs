@@ -226,7 +226,10 @@ async fn call_unknown(tx: &mut PgConnection, clock: &Clock, attempt: &Open) -> s
             select clock_timestamp() + $1::interval as at
         ), closed as (
             update attempts a
-            set state = 'unknown', detail = coalesce(a.detail, $3)
+            set state = 'unknown',
+                detail = coalesce(a.detail, $3),
+                -- its owner lived until a moment ago, perhaps long past the deadline, and may have written just then
+                settle_at = greatest(a.settle_at, clock.at + (a.settle_at - a.deadline_at))
             from clock
             where a.id = $2 and a.state = 'sending' and a.deadline_at < clock.at
             returning a.operation_id, a.number

@@ -16,6 +16,7 @@ mod histories;
 mod idempotency;
 mod integrations;
 mod metrics;
+mod model;
 mod migrations;
 mod pages;
 mod private_postgres;

@@ -48,7 +48,6 @@ impl Experiment {
     }
 
     /// A worker's process on the wire.
-    #[expect(clippy::disallowed_methods, reason = "the search path and the rest of the test's own environment")]
     fn start(&self) -> Child {
         let mut command = Command::new(std::env::current_exe().expect("the test's program"));
         command

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Everything that `make test` runs a slice of: the model with larger budgets, every point at which the program can be
+# killed, paused or cut, every fault of Twilio's a hundred times, and histories of three processes. A seed repeats a run:
+#   MISSION_CONTROL_SEED=7 make torture
+# Some of it alone: scripts/torture.sh histories::
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/postgres-bin.sh
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+proofs=("$@")
+[ "${#proofs[@]}" -gt 0 ] || proofs=(model:: sweep:: provider_faults:: histories::)
+status=0
+MISSION_CONTROL_TORTURE=full cargo test --test it -- --nocapture --test-threads=1 "${proofs[@]}" 2>&1 | tee "$log" || status=$?
+echo
+echo "What it came to:"
+grep -E '^(model|sweep|provider_faults|histories)[ :]|^test result' "$log" || true
+exit "$status"
