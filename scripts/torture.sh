@@ -5,7 +5,6 @@
 # Some of it alone: scripts/torture.sh histories::
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# shellcheck source=scripts/postgres-bin.sh
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 proofs=("$@")
