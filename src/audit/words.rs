@@ -43,6 +43,7 @@ pub(super) const SUBJECTS: [Subject; 10] = [
             ("dispatch.needs_review", "Left for a person to settle"),
             ("dispatch.reconciled", "Settled by evidence"),
             ("dispatch.rebound", "Bound to the SID that Twilio’s report names"),
+            ("dispatch.conflicted", "Its SID was reported on for another operation"),
             ("dispatch.late_answer", "Twilio answered after it was judged"),
         ],
     },

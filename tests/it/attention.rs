@@ -159,7 +159,7 @@ async fn what_may_have_gone_out_twice_stands_on_every_page_until_somebody_takes_
     // Who may not decide may not take it off.
     assert!(!operator.page(&operation).await.contains("/acknowledge\""));
     let refused = operator.refused(&format!("{operation}/acknowledge"), &[], 403).await;
-    assert!(refused.contains("Approver"), "{refused}");
+    assert!(refused.contains("approver"), "{refused}");
     let operators = service.token_of("otto@example.com", &mission_control::auth::Scope::ALL).await;
     let path = format!("/api/operations/{id}/acknowledge");
     let denied = service.send(service.request(Method::POST, &path, &operators)).await;

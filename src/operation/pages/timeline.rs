@@ -76,6 +76,11 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
         "dispatch.needs_review" => (Happening::NeedsReview, "Needs review", reason),
         "dispatch.reconciled" => return reconciled(&attempt, &details),
         "dispatch.rebound" => (Happening::Contradicted, "Bound to another SID", rebound(&details)),
+        "dispatch.conflicted" => (
+            Happening::Contradicted,
+            "Twilio names another operation",
+            "The SID that is bound here was reported on with another operation’s reference.".to_owned(),
+        ),
         "dispatch.late_answer" => (
             Happening::Contradicted,
             "Twilio answered late",
@@ -215,6 +220,7 @@ mod tests {
             "dispatch.needs_review",
             "dispatch.reconciled",
             "dispatch.rebound",
+            "dispatch.conflicted",
             "dispatch.late_answer",
             "twilio.callback",
             "twilio.look_up",

@@ -82,6 +82,11 @@ fn conclusion_words(conclusion: &str) -> (&'static str, Tone, &'static str) {
             Tone::Odd,
             "It may be this one, or somebody else’s. A machine cannot tell, so a person has to.",
         ),
+        "checked" => (
+            "Looked once more before the decision",
+            Tone::Mute,
+            "Twilio lists nothing that could be it, so a person could decide to send it again.",
+        ),
         "not_looked_up" => {
             ("Twilio could not be asked", Tone::Warn, "Nothing follows from it, so nothing is sent again.")
         }
@@ -97,7 +102,8 @@ mod tests {
 
     #[test]
     fn each_conclusion_has_words_of_its_own() {
-        let conclusions = ["bound", "absent_once", "absent", "waiting", "unclear", "not_looked_up", "made up"];
+        let conclusions =
+            ["bound", "absent_once", "absent", "waiting", "unclear", "checked", "not_looked_up", "made up"];
         let titles: BTreeSet<_> = conclusions.map(|conclusion| conclusion_words(conclusion).0).into();
         assert_eq!(titles.len(), conclusions.len());
     }

@@ -121,7 +121,8 @@ async fn what_twilio_refuses_is_told_in_plain_words() {
 
 #[tokio::test]
 async fn an_outcome_that_nobody_knows_is_settled_by_a_person_on_the_page() {
-    let service = Service::start().await;
+    let setup = Setup::new().await.with("MISSION_CONTROL_DISPATCH_ON_UNKNOWN", "person");
+    let service = setup.start().await;
     let mut operator = Browser::of(&service, "otto@example.com", Role::Operator).await;
     let mut approver = Browser::of(&service, "anna@example.com", Role::Approver).await;
     // The request arrives nowhere, and no answer comes: nobody can know.
@@ -130,7 +131,10 @@ async fn an_outcome_that_nobody_knows_is_settled_by_a_person_on_the_page() {
     let digest = hidden(&approver.page(&operation).await, "digest");
     approver.submit(&format!("{operation}/approve"), &[("digest", &digest)]).await;
     approver.until(&operation, "The outcome is not known, so nothing is sent again").await;
-    service.clock.advance(std::time::Duration::from_mins(2));
+    // Past the settle time Twilio's list is looked at, and again a minute later.
+    service.clock.advance(std::time::Duration::from_secs(92));
+    approver.until(&operation, "Twilio listed").await;
+    service.clock.advance(std::time::Duration::from_secs(61));
     let page = approver.until(&operation, "Was this SMS sent?").await;
     assert!(page.contains("Send it again") && page.contains("Needs review"));
     assert!(operator.page(&operation).await.contains("You cannot settle it"));

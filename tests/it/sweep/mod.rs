@@ -13,4 +13,5 @@ mod kill;
 mod pause;
 mod phase;
 mod points;
+mod rotation;
 mod verdict;
