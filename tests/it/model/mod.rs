@@ -19,6 +19,8 @@
 //!   times, at once; the budget covers them one by one.
 //! - **Holding, windows, rates and backoff** only ever keep a message back, so they are left out. A refused message
 //!   (`failed`) is an accepted one without a SID to bind; a person's resolution is a new approval.
+//! - **Binding is a little freer here**: the program also counts an attempt that was proven absent as one that could own
+//!   what is listed, and asks a person rather than bind.
 //! - **A report is stored once.** Repeats change nothing, and ranks are beyond `accepted`.
 //!
 //! What is assumed, and cannot be had otherwise with a provider that takes no idempotency key: Twilio lists what it

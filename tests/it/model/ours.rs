@@ -51,3 +51,17 @@ fn a_list_that_never_shows_what_was_accepted_where_a_person_decides() {
     let rules = Rules { on_unknown: OnUnknown::Person, lag_is_bounded: false, faults, ..Rules::ours() };
     holds("unbounded lag, a person decides", rules);
 }
+
+#[test]
+fn live_mode_by_default() {
+    // A person decides, others send from the same number, and Twilio lists whenever it likes.
+    let faults = Budget { strangers: 1, pauses: u8::from(torture::is_full()), ..Rules::ours().faults };
+    let rules = Rules {
+        on_unknown: OnUnknown::Person,
+        sender_is_exclusive: false,
+        lag_is_bounded: false,
+        faults,
+        ..Rules::ours()
+    };
+    holds("live mode by default", rules);
+}

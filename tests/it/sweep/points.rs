@@ -15,7 +15,7 @@ pub(super) struct Points {
 impl Points {
     pub(super) fn of(count: usize, few: usize) -> Self {
         assert!(count > 0, "a run without a message tests nothing");
-        let mut random = Seeded(seed());
+        let mut random = Seeded(torture::seed());
         let last = count + MARGIN;
         let chosen = if torture::is_full() {
             (1..=last).collect()
@@ -30,11 +30,4 @@ impl Points {
         };
         Self { chosen, random }
     }
-}
-
-/// The seed of this run: `MISSION_CONTROL_SEED` repeats one.
-pub(super) fn seed() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "no setting of the program: which points its tests choose")]
-    let given = std::env::var("MISSION_CONTROL_SEED").ok();
-    given.map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().expect("MISSION_CONTROL_SEED is a number"))
 }

@@ -8,8 +8,8 @@ use tokio::time::sleep;
 
 use super::asked::Asked;
 use super::harness::Sweep;
-use super::points::seed;
 use crate::support::service::text;
+use crate::support::torture;
 
 /// Most looks of the healthy process until everything is settled; each comes as if minutes had passed.
 const LOOKS: usize = 40;
@@ -184,7 +184,7 @@ impl Verdict {
             duplicates.len(),
             lost.len(),
             wrong.len(),
-            seed(),
+            torture::seed(),
         );
         assert!(reached > 0, "{what}: no point was reached");
         let nothing: &[String] = &[];
