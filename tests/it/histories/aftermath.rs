@@ -59,8 +59,8 @@ async fn is_open(db: &mut PgConnection) -> bool {
 async fn age(db: &mut PgConnection, quiet: OffsetDateTime) {
     sqlx::query(
         "update attempts
-        set deadline_at = deadline_at - interval '1 hour',
-            settle_at = settle_at - interval '1 hour',
+        set deadline_at = least(deadline_at, clock_timestamp() - interval '1 second'),
+            settle_at = least(settle_at, clock_timestamp() - interval '1 second'),
             next_look_at = null,
             last_absent_at = last_absent_at - interval '1 hour'
         where state in ('sending', 'unknown') and started_at < $1",

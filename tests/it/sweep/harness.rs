@@ -99,13 +99,14 @@ impl Sweep {
         let _ = request.timeout(Duration::from_millis(500)).send().await;
     }
 
-    /// Makes minutes pass for every attempt that is open.
+    /// Makes minutes pass for every attempt that is open: what it waits for is a moment ago.
     ///
     /// Not while a process may be inside a POST whose fence was cut: that it ends before the deadline passes is what the
     /// protocol assumes of real time. One that is merely paused keeps its lock, and its attempt must be safe from this.
     pub(super) async fn age(&self) {
         self.execute(
-            "update attempts set deadline_at = deadline_at - interval '1 hour', settle_at = settle_at - interval '1 hour', \
+            "update attempts set deadline_at = least(deadline_at, clock_timestamp() - interval '1 second'), \
+             settle_at = least(settle_at, clock_timestamp() - interval '1 second'), \
              next_look_at = null, last_absent_at = last_absent_at - interval '1 hour' \
              where state in ('sending', 'unknown')",
         )
@@ -115,7 +116,8 @@ impl Sweep {
     /// Makes minutes pass for the attempts whose POST is known to be over.
     pub(super) async fn age_unknown(&self) {
         self.execute(
-            "update attempts set deadline_at = deadline_at - interval '1 hour', settle_at = settle_at - interval '1 hour', \
+            "update attempts set deadline_at = least(deadline_at, clock_timestamp() - interval '1 second'), \
+             settle_at = least(settle_at, clock_timestamp() - interval '1 second'), \
              next_look_at = null, last_absent_at = last_absent_at - interval '1 hour' \
              where state = 'unknown'",
         )
