@@ -56,7 +56,8 @@ impl Sweep {
             self.asked.push(asked);
         }
         self.lift_hold().await;
-        for _ in 0..LOOKS {
+        // A process looks up a hundred at a time.
+        for _ in 0..LOOKS + self.asked.len() / 25 {
             // It holds its fence: what it is sending meanwhile is safe.
             self.age().await;
             sleep(LOOKS_APART).await;
