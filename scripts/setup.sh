@@ -3,15 +3,18 @@
 # password, it installs what is missing; elsewhere it says in one line how to.
 #
 #   --browser      also Chromium and its driver
+#   --strace       also strace, for `make torture`
 #   --no-postgres  not PostgreSQL: DATABASE_URL names one
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 browser=
+strace=
 postgres=yes
 for argument in "$@"; do
     case $argument in
         --browser) browser=yes ;;
+        --strace) strace=yes ;;
         --no-postgres) postgres= ;;
         *) echo "unknown argument: $argument" >&2; exit 2 ;;
     esac
@@ -38,6 +41,9 @@ fi
 if [ -n "$browser" ]; then
     command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
     command -v chromedriver >/dev/null || missing="$missing chromium-driver"
+fi
+if [ -n "$strace" ] && [ -z "$on_macos" ] && ! command -v strace >/dev/null; then
+    missing="$missing strace"
 fi
 [ -n "$missing" ] || exit 0
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Everything that `make test` runs a slice of: the model with larger budgets, every point at which the program can be
-# killed, paused or cut, every fault of Twilio's a hundred times, and histories of three processes. A seed repeats a run:
+# killed, paused or cut, the same at its system calls, every fault of Twilio's a hundred times, and histories of three processes. A seed repeats a run:
 #   MISSION_CONTROL_SEED=7 make torture
 # Some of it alone: scripts/torture.sh histories::
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Without it only the strikes at system calls are left out, and their line says so.
+scripts/setup.sh --strace || true
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 proofs=("$@")

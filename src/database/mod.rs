@@ -14,9 +14,18 @@ use sqlx::{PgPool, Postgres, Transaction};
 /// client went away) gives its connection back inside an open transaction, and what others "commit" on it later is
 /// lost. A task is not dropped with the handler.
 pub async fn begin(db: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    begin_with(db, "begin").await
+}
+
+/// Begins a transaction that only reads, and sees in all its statements what was there at its first.
+pub async fn begin_snapshot(db: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    begin_with(db, "begin isolation level repeatable read read only").await
+}
+
+async fn begin_with(db: &PgPool, statement: &'static str) -> sqlx::Result<Transaction<'static, Postgres>> {
     let db = db.clone();
     #[expect(clippy::disallowed_methods, reason = "the one caller of begin; the task ends with the statement")]
-    let begun = tokio::spawn(async move { db.begin().await }).await;
+    let begun = tokio::spawn(async move { db.begin_with(statement).await }).await;
     begun.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 

@@ -165,11 +165,12 @@ async fn read(
     Path(id): Path<OperationId>,
 ) -> Result<Json<Value>> {
     principal.require(Permission::ReadOperations)?;
-    let mut operation = find(&app, id).await?;
     if let Some(wait) = wait::preferred(&headers) {
-        operation = wait::until_answered(&app, operation, wait).await?;
+        let operation = find(&app, id).await?;
+        wait::until_answered(&app, operation, wait).await?;
     }
-    let story = store::story(&app.db, id).await?;
+    let whole = store::whole(&app.db, &app.clock, app.config.mode, id).await?;
+    let (operation, story) = whole.ok_or_else(no_such_operation)?;
     Ok(Json(for_reader(&principal, &operation, answer::whole(&operation, &story, &app.public_url))))
 }
 
@@ -180,6 +181,9 @@ fn for_reader(principal: &Principal, operation: &Operation, document: Value) -> 
 /// The operation, or 404.
 pub(crate) async fn find(app: &AppState, id: OperationId) -> Result<Operation> {
     let operation = store::find(&app.db, &app.clock, app.config.mode, id).await?;
-    operation
-        .ok_or_else(|| Problem::not_found("There is no operation with this id. Check the id, and the mode.").into())
+    Ok(operation.ok_or_else(no_such_operation)?)
+}
+
+fn no_such_operation() -> Problem {
+    Problem::not_found("There is no operation with this id. Check the id, and the mode.")
 }

@@ -45,9 +45,10 @@ pub(super) async fn submit(
     };
     let problem = refusal(error)?;
     // As it stands now: what was refused may have been overtaken.
-    let Some(operation) = super::find(&visit, &id).await? else { return super::not_found(&visit).await };
-    let page = detail::page(&visit, operation, Some((&problem, form.typed()))).await?;
-    Ok(html(problem.status, &page))
+    match detail::page(&visit, &id, Some((&problem, form.typed()))).await? {
+        Some(page) => Ok(html(problem.status, &page)),
+        None => super::not_found(&visit).await,
+    }
 }
 
 async fn perform(visit: &Visit, operation: &Operation, form: &ActForm, act: Act) -> Result<(), Error> {

@@ -14,26 +14,20 @@ use crate::web::extract::Path;
 use crate::web::frame::{Place, html};
 
 pub(super) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response> {
-    match super::find(&visit, &id).await? {
-        Some(operation) => Ok(html(StatusCode::OK, &page(&visit, operation, None).await?)),
+    match page(&visit, &id, None).await? {
+        Some(page) => Ok(html(StatusCode::OK, &page)),
         None => super::not_found(&visit).await,
     }
 }
 
 /// The page of an operation; after a refused decision it says why, and keeps what was typed.
-pub(super) async fn page(
-    visit: &Visit,
-    mut operation: Operation,
-    refused: Option<(&Problem, Typed)>,
-) -> Result<OperationPage> {
+pub(super) async fn page(visit: &Visit, id: &str, refused: Option<(&Problem, Typed)>) -> Result<Option<OperationPage>> {
+    let Ok(id) = id.parse() else { return Ok(None) };
     let app = &visit.app;
     let mode = app.config.mode;
-    let (frame, mut story, twin, queued) = tokio::try_join!(
-        visit.frame(Place::Operations),
-        async { Ok(store::story(&app.db, operation.id).await?) },
-        twin(visit, &operation),
-        queued(visit, &operation),
-    )?;
+    let Some((mut operation, mut story)) = store::whole(&app.db, &app.clock, mode, id).await? else { return Ok(None) };
+    let (frame, twin, queued) =
+        tokio::try_join!(visit.frame(Place::Operations), twin(visit, &operation), queued(visit, &operation),)?;
     if visit.is_masked() {
         facts::hide_number(&mut operation, &mut story);
     }
@@ -44,7 +38,7 @@ pub(super) async fn page(
     if let Some((problem, typed)) = refused {
         decision = rights::refused(decision, problem, &typed);
     }
-    Ok(OperationPage {
+    Ok(Some(OperationPage {
         frame,
         now: app.clock.now(),
         id: operation.id.to_string(),
@@ -63,7 +57,7 @@ pub(super) async fn page(
         attempts: facts::attempts(&story),
         look_ups: evidence::look_ups(operation, &story, visit.is_masked()),
         reports: facts::reports(&story),
-    })
+    }))
 }
 
 /// The earlier operation that this one may repeat, while that is to be decided.

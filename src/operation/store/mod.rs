@@ -13,4 +13,4 @@ pub use create::{Asking, Created, create, find_by_key};
 pub use figures::{Figures, figures, queued};
 pub use list::{Counts, Cursor, Filter, PAGE_LIMIT, Page, counts, list};
 pub use row::{Operation, find};
-pub use story::{Attempt, Decision, Event, Evidence, HistoryLine, Story, story};
+pub use story::{Attempt, Decision, Event, Evidence, HistoryLine, Story, whole};

@@ -1,6 +1,6 @@
 //! An operation as it stands.
 
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 use time::OffsetDateTime;
 
 use crate::clock::Clock;
@@ -193,6 +193,11 @@ macro_rules! select_operations {
 pub(super) use select_operations;
 
 /// The operation with this id, of this mode: operations of the other mode do not exist here.
-pub async fn find(db: &PgPool, clock: &Clock, mode: Mode, id: OperationId) -> sqlx::Result<Option<Operation>> {
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    clock: &Clock,
+    mode: Mode,
+    id: OperationId,
+) -> sqlx::Result<Option<Operation>> {
     select_operations!("where o.id = $2 and o.mode = $3", clock.offset(), id.0, mode.as_str()).fetch_optional(db).await
 }

@@ -1,9 +1,13 @@
 //! The whole story of one operation: what was decided, tried, looked up and reported.
 
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
+use super::row::{Operation, find};
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::database;
 use crate::id::{AttemptId, OperationId};
 use crate::operation::content::hex;
 
@@ -97,8 +101,21 @@ impl Decision {
     }
 }
 
-/// Reads the story.
-pub async fn story(db: &PgPool, id: OperationId) -> sqlx::Result<Story> {
+/// An operation and its story, both of one moment: what is shown of an attempt and of its operation agrees.
+pub async fn whole(
+    db: &PgPool,
+    clock: &Clock,
+    mode: Mode,
+    id: OperationId,
+) -> sqlx::Result<Option<(Operation, Story)>> {
+    let mut tx = database::begin_snapshot(db).await?;
+    let Some(operation) = find(&mut *tx, clock, mode, id).await? else { return Ok(None) };
+    let story = story(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(Some((operation, story)))
+}
+
+async fn story(db: &mut PgConnection, id: OperationId) -> sqlx::Result<Story> {
     let decisions = sqlx::query_as!(
         Decision,
         r#"
@@ -121,7 +138,7 @@ pub async fn story(db: &PgPool, id: OperationId) -> sqlx::Result<Story> {
         "#,
         id.0,
     )
-    .fetch_all(db)
+    .fetch_all(&mut *db)
     .await?;
     let attempts = sqlx::query_as!(
         Attempt,
@@ -146,7 +163,7 @@ pub async fn story(db: &PgPool, id: OperationId) -> sqlx::Result<Story> {
         "#,
         id.0,
     )
-    .fetch_all(db)
+    .fetch_all(&mut *db)
     .await?;
     let evidence = sqlx::query_as!(
         Evidence,
@@ -163,7 +180,7 @@ pub async fn story(db: &PgPool, id: OperationId) -> sqlx::Result<Story> {
         "#,
         id.0,
     )
-    .fetch_all(db)
+    .fetch_all(&mut *db)
     .await?;
     let events = sqlx::query_as!(
         Event,
@@ -175,13 +192,13 @@ pub async fn story(db: &PgPool, id: OperationId) -> sqlx::Result<Story> {
         "#,
         id.0,
     )
-    .fetch_all(db)
+    .fetch_all(&mut *db)
     .await?;
     let history = history(db, id).await?;
     Ok(Story { decisions, attempts, evidence, events, history })
 }
 
-async fn history(db: &PgPool, id: OperationId) -> sqlx::Result<Vec<HistoryLine>> {
+async fn history(db: &mut PgConnection, id: OperationId) -> sqlx::Result<Vec<HistoryLine>> {
     sqlx::query_as!(
         HistoryLine,
         r#"

@@ -14,7 +14,6 @@ mod records;
 mod site;
 
 use std::collections::HashSet;
-use std::io::{Write as _, stdout};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -75,9 +74,9 @@ const FULL: Amount = Amount {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_each_approval_is_sent_at_most_once_and_nothing_is_lost() {
-    let seed = seed();
+    let seed = torture::seed();
     let amount = if torture::is_full() { FULL } else { SLICE };
-    say(&format!("histories: seed {seed} (MISSION_CONTROL_SEED={seed} repeats it)"));
+    torture::report(&format!("histories: seed {seed} (MISSION_CONTROL_SEED={seed} repeats it)"));
     let mut site = Site::new(PROCESSES).await;
     let caller = Caller::of(&site);
     let (requests, heard_held, toll) = disturb(&mut site, &caller, seed, &amount).await;
@@ -86,7 +85,7 @@ async fn whatever_happens_each_approval_is_sent_at_most_once_and_nothing_is_lost
     let history = records::read(&site, requests, &heard_held).await;
     let findings = checker::check(&history);
     let unknown = Unknown::of(&history);
-    say(&summary(seed, &history, &findings, &unknown, toll));
+    torture::report(&summary(seed, &history, &findings, &unknown, toll));
     assert!(findings.is_empty(), "seed {seed}: {findings:#?}");
     assert_eq!(history.requests.len(), amount.operations);
     assert!(toll.kills > 0 && toll.pauses > 0 && toll.cuts > 0 && toll.restarts > 0, "{toll:?}");
@@ -173,19 +172,4 @@ fn summary(seed: u64, history: &History, findings: &[checker::Finding], unknown:
         toll.faults,
         history.holds.len(),
     )
-}
-
-/// From the environment, or another one in each run.
-fn seed() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "no setting of the program: which history is to be repeated")]
-    let given = std::env::var("MISSION_CONTROL_SEED").ok();
-    given.map_or_else(
-        || getrandom::u32().map(u64::from).expect("the operating system has randomness"),
-        |given| given.parse().expect("MISSION_CONTROL_SEED is a number"),
-    )
-}
-
-/// Said in a run that goes well, too.
-fn say(line: &str) {
-    writeln!(stdout(), "{line}").expect("somebody listens");
 }

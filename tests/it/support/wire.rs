@@ -24,7 +24,7 @@ pub(crate) enum Action {
     /// The message arrives, and the process stands still.
     Pause,
     /// So many 256ths of the message arrive, then its connection ends.
-    Cut(u8),
+    Cut(u16),
 }
 
 /// The ways. They end with the runtime of their test.
@@ -112,6 +112,11 @@ impl Wire {
 
     pub(crate) fn has_struck(&self) -> bool {
         self.state.plan.borrow().has_struck
+    }
+
+    /// Until it has struck.
+    pub(crate) async fn strikes(&self) {
+        self.state.plan.subscribe().wait_for(|plan| plan.has_struck).await.expect("the wire lives");
     }
 
     /// Whether the process has a connection to Twilio open.

@@ -22,6 +22,11 @@ impl Asked {
         self.answer.as_ref().map(|answer| text(&answer["operationId"]))
     }
 
+    /// The same, asked for by a client that was told nothing.
+    pub(super) fn untold(&self) -> Self {
+        Self { key: self.key.clone(), to: self.to.clone(), message: self.message.clone(), answer: None }
+    }
+
     pub(super) fn told_id(&self) -> String {
         self.id().expect("the client was answered")
     }
@@ -29,10 +34,10 @@ impl Asked {
 
 impl Sweep {
     /// An operation that nobody was asked for yet.
-    pub(super) fn new_operation(&mut self, to: &str) -> Asked {
+    pub(super) fn new_operation(&mut self, to: &str, message: &str) -> Asked {
         self.number += 1;
         let key = format!("sweep-{}", self.number);
-        Asked { key, to: to.to_owned(), message: "Your table is ready".to_owned(), answer: None }
+        Asked { key, to: to.to_owned(), message: message.to_owned(), answer: None }
     }
 
     /// A recipient of its own, so that Twilio's ledger tells the operations apart.

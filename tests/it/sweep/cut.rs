@@ -13,14 +13,14 @@ const COPING: Duration = Duration::from_millis(1500);
 async fn cut(phase: Phase, few: usize) {
     let mut sweep = Sweep::new().await;
     let victim = sweep.victim();
-    let count = sweep.count_messages(phase, &victim).await;
+    let count = sweep.count_messages_when_warm(phase, &victim).await;
     let mut reached = 0;
     let mut points = Points::of(count, few);
     for &at in &points.chosen {
         let mut asked = sweep.prepare(phase).await;
-        let part = points.random.below(257).min(255).try_into().expect("at most 255");
+        let part = points.random.below(257).try_into().expect("a small number");
         sweep.wire.arm(at, Action::Cut(part), Some(victim.id()));
-        sweep.act(phase, &mut asked, COPING).await;
+        sweep.act_until_struck(phase, &mut asked, COPING).await;
         reached += usize::from(sweep.wire.has_struck());
         sweep.asked.append(&mut asked);
         sweep.wire.disarm();

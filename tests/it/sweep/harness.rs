@@ -1,5 +1,6 @@
 //! One database, one Twilio, and processes that are struck one after the other.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use mission_control::database;
@@ -25,7 +26,7 @@ pub(super) struct Sweep {
     pub(super) db: PgPool,
     pub(super) asked: Vec<Asked>,
     /// Reports that Twilio was answered with a 2xx: SID and status.
-    pub(super) reported: Vec<(String, String)>,
+    pub(super) reported: Mutex<Vec<(String, String)>>,
     pub(super) number: u32,
     starts: u32,
 }
@@ -35,13 +36,19 @@ impl Sweep {
         let installation = Installation::new().await;
         let wire = Wire::start(&installation.database.options, &installation.sandbox.url).await;
         let db = database::pool(installation.database.options.clone());
-        Self { installation, wire, db, asked: Vec::new(), reported: Vec::new(), number: 0, starts: 0 }
+        Self { installation, wire, db, asked: Vec::new(), reported: Mutex::default(), number: 0, starts: 0 }
     }
 
     /// A process whose every word goes over the wire. Clients and Twilio find it in front.
     pub(super) fn victim(&mut self) -> Running {
+        self.victim_with(&[])
+    }
+
+    /// The same with settings of its own.
+    pub(super) fn victim_with(&mut self, own: &[(&str, &str)]) -> Running {
         let (database, twilio) = (self.wire.database.to_url_lossy().to_string(), self.wire.twilio.clone());
-        let own = [("DATABASE_URL", database.as_str()), ("MISSION_CONTROL_TWILIO_BASE_URL", twilio.as_str())];
+        let ways = [("DATABASE_URL", database.as_str()), ("MISSION_CONTROL_TWILIO_BASE_URL", twilio.as_str())];
+        let own = [&ways[..], own].concat();
         self.wire.disarm();
         let process = self.start(&own);
         self.wire.lead_to(&process.address());
@@ -71,6 +78,12 @@ impl Sweep {
         self.wire.disarm()
     }
 
+    /// The same for a process that goes on to the next point: what it does only once is behind it.
+    pub(super) async fn count_messages_when_warm(&mut self, phase: Phase, victim: &Running) -> usize {
+        self.count_messages(Phase::Approve, victim).await;
+        self.count_messages(phase, victim).await
+    }
+
     /// Asks the process in front; `None` if the connection breaks.
     pub(super) async fn try_call(&self, method: Method, path: &str, body: Value) -> Option<(StatusCode, Value)> {
         let Installation { client, token, .. } = &self.installation;
@@ -91,34 +104,28 @@ impl Sweep {
         self.execute("select pg_notify('mission_control_operations', '')").await;
     }
 
-    /// Has the process in front lift the hold: it is the first to know that something is due. It may stand still before
-    /// it answers.
-    pub(super) async fn resume_sending(&self) {
-        let Installation { client, token, .. } = &self.installation;
-        let request = client.delete(format!("{}/api/hold", self.wire.front)).bearer_auth(token);
-        let _ = request.timeout(Duration::from_millis(500)).send().await;
-    }
-
-    /// Makes minutes pass for every attempt that is open: what it waits for is a moment ago.
+    /// Makes the time pass that every open attempt waits for, and no more: what Twilio has must still lie between the
+    /// attempt's begin and its deadline.
     ///
     /// Not while a process may be inside a POST whose fence was cut: that it ends before the deadline passes is what the
     /// protocol assumes of real time. One that is merely paused keeps its lock, and its attempt must be safe from this.
     pub(super) async fn age(&self) {
         self.execute(
-            "update attempts set deadline_at = least(deadline_at, clock_timestamp() - interval '1 second'), \
-             settle_at = least(settle_at, clock_timestamp() - interval '1 second'), \
-             next_look_at = null, last_absent_at = last_absent_at - interval '1 hour' \
+            "update attempts set deadline_at = least(deadline_at, clock_timestamp()), \
+             settle_at = case state when 'unknown' then least(settle_at, clock_timestamp()) \
+             else settle_at - (deadline_at - least(deadline_at, clock_timestamp())) end, \
+             next_look_at = null, last_absent_at = last_absent_at - interval '1 minute' \
              where state in ('sending', 'unknown')",
         )
         .await;
     }
 
-    /// Makes minutes pass for the attempts whose POST is known to be over.
+    /// The same for the attempts whose POST is known to be over.
     pub(super) async fn age_unknown(&self) {
         self.execute(
-            "update attempts set deadline_at = least(deadline_at, clock_timestamp() - interval '1 second'), \
-             settle_at = least(settle_at, clock_timestamp() - interval '1 second'), \
-             next_look_at = null, last_absent_at = last_absent_at - interval '1 hour' \
+            "update attempts set deadline_at = least(deadline_at, clock_timestamp()), \
+             settle_at = least(settle_at, clock_timestamp()), \
+             next_look_at = null, last_absent_at = last_absent_at - interval '1 minute' \
              where state = 'unknown'",
         )
         .await;

@@ -18,7 +18,7 @@ async fn kill(phase: Phase, few: usize) {
         let victim = sweep.victim();
         let mut asked = sweep.prepare(phase).await;
         sweep.wire.arm(at, Action::Kill, Some(victim.id()));
-        sweep.act(phase, &mut asked, Duration::ZERO).await;
+        sweep.act_until_struck(phase, &mut asked, Duration::ZERO).await;
         reached += usize::from(sweep.wire.has_struck());
         sweep.asked.append(&mut asked);
         victim.kill();

@@ -3,6 +3,8 @@
 //! connection. What the former process left behind, the next one has to cope with; at the end a healthy one settles
 //! everything, and what Twilio really accepted is compared with what was approved.
 //!
+//! [`system_calls`] strikes the same life between the messages, where no wire sees it.
+//!
 //! `make test` takes a few points by a seed, `make torture` all of them.
 
 mod asked;
@@ -14,4 +16,5 @@ mod pause;
 mod phase;
 mod points;
 mod rotation;
+mod system_calls;
 mod verdict;

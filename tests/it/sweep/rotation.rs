@@ -1,6 +1,7 @@
-//! A rotation of the master key that is killed at each message: every secret opens at every moment, and the next rotation
+//! A rotation of the master key that is killed, paused or cut off at each message: every secret opens at every moment, and the next rotation
 //! finishes what was begun.
 
+use std::cell::RefCell;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use mission_control::clock::Clock;
 use mission_control::config::{EnvironmentCredentials, MasterKeySource, Mode};
 use mission_control::vault::Vault;
 use mission_control::vault::VaultName::{TwilioAccountSid, TwilioAuthToken};
+use rustix::process::{Pid, Signal, kill_process};
 use secrecy::SecretString;
 use sqlx::ConnectOptions as _;
+use tokio::time::sleep;
 
 use super::harness::within;
 use super::points::Points;
@@ -25,6 +28,9 @@ const SID: &str = "AC0123456789abcdef0123456789abcdef";
 
 /// Longest that the command may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long another one has for itself while the first stands still.
+const ALONE: Duration = Duration::from_millis(400);
 
 /// A database with secrets under the old key, and the way over which the new one comes.
 struct Rotation {
@@ -67,14 +73,26 @@ impl Rotation {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
     }
 
-    /// Strikes it at this message, and answers whether it came to that, and how many messages there were.
+    /// Strikes it at this message, and answers whether it came to that, and how many messages there were. While a paused
+    /// one stands still, another one begins.
     async fn strike(&self, at: usize, action: Action) -> (bool, usize) {
         self.wire.arm(at, action, None);
-        let mut child = self.rotate();
-        self.wire.name(child.id());
-        let child = std::cell::RefCell::new(&mut child);
-        let has_ended = || async { child.borrow_mut().try_wait().expect("a status").is_some() };
-        assert!(within(PATIENCE, has_ended).await, "the command does not end");
+        let first = self.rotate();
+        self.wire.name(first.id());
+        let mut children = vec![first];
+        let have_ended =
+            |children: &mut Vec<Child>| children.iter_mut().all(|child| child.try_wait().expect("a status").is_some());
+        let running = RefCell::new(&mut children);
+        let over = || async { self.wire.has_struck() || have_ended(&mut running.borrow_mut()) };
+        assert!(within(PATIENCE, over).await, "the command does not end");
+        if action == Action::Pause && self.wire.has_struck() {
+            let second = self.rotate();
+            running.borrow_mut().push(second);
+            sleep(ALONE).await;
+            let first = Pid::from_child(&running.borrow()[0]);
+            kill_process(first, Signal::CONT).expect("it goes on");
+        }
+        assert!(within(PATIENCE, || async { have_ended(&mut running.borrow_mut()) }).await, "the command does not end");
         (self.wire.has_struck(), self.wire.disarm())
     }
 
@@ -87,17 +105,34 @@ impl Rotation {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn while_the_master_key_is_rotated() {
+async fn rotate(name: &str, action: Action) {
     let (_, count) = Rotation::new().await.strike(usize::MAX, Action::Count).await;
-    let points = Points::of(count, 4);
+    let points = Points::of(count, 2);
     let mut reached = 0;
     for &at in &points.chosen {
         let rotation = Rotation::new().await;
-        reached += usize::from(rotation.strike(at, Action::Kill).await.0);
+        reached += usize::from(rotation.strike(at, action).await.0);
         assert!(rotation.opens(&format!("{OLD},{NEW}")).await && rotation.opens(&format!("{NEW},{OLD}")).await, "{at}");
         rotation.open(&format!("{NEW},{OLD}")).await.rotate(&Actor::command_line(), 10).await.expect("finished");
         assert!(rotation.opens(NEW).await, "{at}: nothing needs the old key any more");
     }
-    torture::report(&format!("sweep rotation kill: {} points, {reached} reached, 0 secrets lost", points.chosen.len()));
+    let points = points.chosen.len();
+    assert!(reached > 0, "rotation {name}: no point was reached");
+    torture::report(&format!("sweep rotation {name}: {points} points, {reached} reached, 0 secrets lost"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_the_master_key_is_rotated() {
+    rotate("kill", Action::Kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_while_the_master_key_is_rotated() {
+    rotate("pause", Action::Pause).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cut_off_while_the_master_key_is_rotated() {
+    // Half of the message.
+    rotate("cut", Action::Cut(128)).await;
 }

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::sleep;
 
 use super::asked::Asked;
-use super::harness::Sweep;
+use super::harness::{Sweep, within};
 use crate::support::service::text;
 use crate::support::torture;
 
@@ -20,7 +19,7 @@ const LOOKS_APART: Duration = Duration::from_millis(1200);
 /// What was found wrong, in words.
 #[derive(Default)]
 pub(super) struct Verdict {
-    duplicates: Vec<String>,
+    pub(super) duplicates: Vec<String>,
     lost: Vec<String>,
     wrong: Vec<String>,
     for_a_person: usize,
@@ -60,8 +59,8 @@ impl Sweep {
         for _ in 0..LOOKS + self.asked.len() / 25 {
             // It holds its fence: what it is sending meanwhile is safe.
             self.age().await;
-            sleep(LOOKS_APART).await;
-            if self.count(&self.asked, &["approved", "sending", "unknown"]).await == 0 {
+            let is_settled = || async { self.count(&self.asked, &["approved", "sending", "unknown"]).await == 0 };
+            if within(LOOKS_APART, is_settled).await {
                 break;
             }
         }
@@ -112,6 +111,7 @@ impl Sweep {
         }
         compare_ledger(&rows, &ledger, verdict);
         self.compare_reports(verdict).await;
+        self.compare_references(&ledger, verdict).await;
     }
 
     /// Each request is one operation, whatever its client was told and however often it asked.
@@ -127,12 +127,47 @@ impl Sweep {
         }
     }
 
+    /// Twilio reports on everything once more. The reference in a report says whose it is, where content cannot: each
+    /// operation has one message at most, that very one, also if it waited for a person until now.
+    async fn compare_references(&self, ledger: &[Value], verdict: &mut Verdict) {
+        let mut unheard = Vec::new();
+        for message in ledger {
+            let sid = text(&message["sid"]);
+            if !self.report(&sid, "delivered").await {
+                unheard.push(sid);
+            }
+        }
+        verdict.lost.extend(unheard.iter().map(|sid| format!("the report on {sid} was not taken")));
+        let (several, elsewhere): (Vec<String>, Vec<String>) = sqlx::query_as(
+            r"
+            with owned as (
+                select distinct operation_id, sid
+                from provider_events
+                where matched_by = 'reference'
+            )
+            select
+                array(select operation_id::text from owned group by operation_id having count(*) > 1),
+                array(
+                    select o.id || ' ' || owned.sid || ' ' || o.state
+                    from owned
+                    join operations o on o.id = owned.operation_id
+                    where o.provider_sid is distinct from owned.sid or o.state <> 'delivered')
+            ",
+        )
+        .fetch_one(&self.db)
+        .await
+        .expect("the events");
+        verdict.duplicates.extend(several.into_iter().map(|id| format!("{id} was accepted more than once")));
+        verdict.wrong.extend(elsewhere.into_iter().map(|owned| format!("reported on, but not bound: {owned}")));
+    }
+
     /// What Twilio was told that we took is written down.
     async fn compare_reports(&self, verdict: &mut Verdict) {
         let events: Vec<(String, String)> =
             sqlx::query_as("select sid, status from provider_events").fetch_all(&self.db).await.expect("the events");
         let events: BTreeSet<_> = events.into_iter().collect();
-        verdict.lost.extend(self.reported.iter().filter(|report| !events.contains(report)).map(|r| format!("{r:?}")));
+        let reported = self.reported.lock().expect("no panic");
+        verdict.lost.extend(reported.iter().filter(|report| !events.contains(report)).map(|r| format!("{r:?}")));
     }
 }
 
@@ -176,17 +211,16 @@ fn compare_ledger(rows: &[Row], ledger: &[Value], verdict: &mut Verdict) {
 
 impl Verdict {
     /// Says it, and fails if anything is wrong.
-    #[expect(clippy::print_stdout, reason = "`make torture` shows what was run")]
     pub(super) fn tell(&self, what: &str, points: usize, reached: usize) {
         let Self { duplicates, lost, wrong, for_a_person } = self;
-        println!(
+        torture::report(&format!(
             "sweep {what}: {points} points, {reached} reached, {} duplicates, {} lost, {} wrong bindings, {for_a_person} \
              for a person (seed {})",
             duplicates.len(),
             lost.len(),
             wrong.len(),
             torture::seed(),
-        );
+        ));
         assert!(reached > 0, "{what}: no point was reached");
         let nothing: &[String] = &[];
         assert_eq!((&duplicates[..], &lost[..], &wrong[..]), (nothing, nothing, nothing), "{what}");

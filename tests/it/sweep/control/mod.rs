@@ -11,9 +11,12 @@ use sqlx::ConnectOptions as _;
 use sqlx::PgPool;
 use tokio::time::sleep;
 
-use self::worker::{DATABASE, KIND, Kind, LEASE, TWILIO};
-use super::harness::within;
+use self::worker::{DATABASE, KIND, Kind, LEASE, TWILIO, post};
+use super::harness::{Sweep, within};
+use super::phase::Phase;
+use super::points::Points;
 use crate::support::installation::Installation;
+use crate::support::torture;
 use crate::support::wire::{Action, Wire};
 
 /// Longest that a worker may take.
@@ -95,24 +98,24 @@ impl Experiment {
     }
 
     /// Strikes a worker at each message, one message in the queue for each, and finds how many were sent twice.
-    #[expect(clippy::print_stdout, reason = "`make torture` shows what was run")]
-    async fn sweep(mut self, action: Action) {
+    async fn sweep(mut self, action: Action, few: usize) {
         self.enqueue().await;
-        let count = self.work().await;
+        let points = Points::of(self.work().await, few).chosen;
         let mut reached = 0;
-        for at in 1..=count {
+        for &at in &points {
             self.enqueue().await;
             reached += usize::from(self.strike(at, action).await);
         }
         sleep(LEASE).await;
         self.work().await;
         let accepted = self.installation.accepted().await;
-        let duplicates = accepted.values().filter(|&&count| count > 1).count();
+        let duplicates = accepted.values().sum::<usize>() - accepted.len();
         let lost = self.messages - accepted.len();
         let kind = self.kind.name();
-        println!(
-            "sweep control {kind} {action:?}: {count} points, {reached} reached, {duplicates} duplicates, {lost} lost"
-        );
+        torture::report(&format!(
+            "sweep control {kind} {action:?}: {} points, {reached} reached, {duplicates} duplicates, {lost} lost",
+            points.len(),
+        ));
         assert!(duplicates > 0, "the sweep does not see what a {kind} worker is known to do");
         assert_eq!(lost, 0, "it sends at least once");
     }
@@ -141,15 +144,27 @@ async fn a_worker_sends_all_there_is_once_if_nothing_happens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_naive_worker_that_is_killed_sends_twice() {
-    Experiment::new(Kind::Naive).await.sweep(Action::Kill).await;
+    Experiment::new(Kind::Naive).await.sweep(Action::Kill, 27).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requeueing_worker_that_is_killed_sends_twice() {
-    Experiment::new(Kind::Requeueing).await.sweep(Action::Kill).await;
+    Experiment::new(Kind::Requeueing).await.sweep(Action::Kill, 24).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requeueing_worker_that_is_paused_sends_twice() {
-    Experiment::new(Kind::Requeueing).await.sweep(Action::Pause).await;
+    Experiment::new(Kind::Requeueing).await.sweep(Action::Pause, 8).await;
+}
+
+/// What the program sent and what somebody else sent in its name, through the verdict that judges the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_message_more_than_was_approved_is_a_duplicate() {
+    let mut sweep = Sweep::new().await;
+    let victim = sweep.victim();
+    sweep.count_messages(Phase::Dispatch, &victim).await;
+    victim.kill();
+    let twin = &sweep.asked[0];
+    post(&sweep.installation.sandbox.url, &twin.to, &twin.message).await;
+    assert_eq!(sweep.settle().await.duplicates.len(), 1);
 }

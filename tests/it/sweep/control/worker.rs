@@ -57,7 +57,7 @@ async fn naive(db: &mut PgConnection, twilio: &str) {
         .await
         .expect("the queue");
         let Some((id, recipient)) = due else { return };
-        record(&mut tx, id, &post(twilio, &recipient).await).await;
+        record(&mut tx, id, &post(twilio, &recipient, "Hello").await).await;
         tx.commit().await.expect("a commit");
     }
 }
@@ -74,13 +74,13 @@ async fn requeueing(db: &mut PgConnection, twilio: &str) {
         .await
         .expect("the queue");
         let Some((id, recipient)) = due else { return };
-        record(db, id, &post(twilio, &recipient).await).await;
+        record(db, id, &post(twilio, &recipient, "Hello").await).await;
     }
 }
 
-async fn post(twilio: &str, recipient: &str) -> String {
-    let url = format!("{twilio}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json");
-    let form = [("To", recipient), ("From", "+15005550006"), ("Body", "Hello")];
+pub(super) async fn post(twilio: &str, recipient: &str, body: &str) -> String {
+    let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.trim_end_matches('/'));
+    let form = [("To", recipient), ("From", "+15005550006"), ("Body", body)];
     let answer = client().post(url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN)).form(&form).send().await;
     let answer: Value = answer.expect("an answer").json().await.expect("JSON");
     answer["sid"].as_str().expect("a SID").to_owned()
