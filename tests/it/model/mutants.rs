@@ -1,8 +1,13 @@
 //! The protocol with one mechanism missing, or a world that is worse than promised: the checker finds what it prevented.
 
-use super::properties::{ONCE, OWN};
+use super::properties::{BY_ITSELF, ONCE, OWN};
 use super::rules::{Budget, OnUnknown, Rules};
 use super::walk::{breaks, holds};
+
+#[test]
+fn without_the_fence_a_process_that_stood_still_sends_what_others_sent() {
+    breaks("no fence", ONCE, Rules { lock: false, recheck: false, freshness: false, ..Rules::ours() });
+}
 
 #[test]
 fn without_the_lock_a_paused_owner_is_judged_and_sends_all_the_same() {
@@ -40,7 +45,12 @@ fn one_look_at_the_list_is_one_too_few() {
 }
 
 #[test]
-fn without_taking_turns_twins_are_mixed_up() {
+fn without_taking_turns_a_person_is_asked_whose_message_it_is() {
+    breaks("no turns", BY_ITSELF, Rules { one_at_a_time: false, ..Rules::ours() });
+}
+
+#[test]
+fn without_taking_turns_twins_are_mixed_up_if_whatever_fits_is_bound() {
     breaks("no serialisation", OWN, Rules { one_at_a_time: false, sole_suspect: false, ..Rules::ours() });
 }
 

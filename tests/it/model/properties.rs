@@ -47,6 +47,8 @@ pub(super) fn promised() -> Vec<Property<Sending>> {
             let used_up = state.operations.iter().any(|row| row.resends == model.rules.resends);
             !asked || used_up || !model.rules.do_without_a_person()
         }),
+        // Asked where a way ends. Every action moves somebody forward and uses something up, so no way leads back to where it
+        // was, which stateright would not see.
         Property::eventually(ENDS, |_, state: &State| state.operations.iter().all(has_ended)),
     ]
 }

@@ -6,7 +6,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
 
-use super::client;
+use super::client_builder;
 use super::postgres::{Database, fresh_database};
 use super::program::{Running, run};
 use super::service::{eventually, text};
@@ -35,7 +35,9 @@ impl Installation {
         );
         let url = database.options.to_url_lossy().to_string();
         let token = token(&[("DATABASE_URL", &url)]);
-        Self { database, folder, sandbox, token, client: client() }
+        // Behind one address there is now this process and now that: a connection that was kept would lead to the former.
+        let client = client_builder().pool_max_idle_per_host(0).build().expect("a client");
+        Self { database, folder, sandbox, token, client }
     }
 
     /// A process of this installation, with settings of its own.

@@ -16,8 +16,13 @@ pub(crate) mod wire;
 
 /// A client that follows no redirect and goes through no proxy.
 pub(crate) fn client() -> reqwest::Client {
+    client_builder().build().expect("a client")
+}
+
+/// The same with settings of its own.
+pub(crate) fn client_builder() -> reqwest::ClientBuilder {
     // The provider of TLS for every client, whichever test is the first to need one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_mins(1));
-    builder.redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+    builder.redirect(reqwest::redirect::Policy::none())
 }

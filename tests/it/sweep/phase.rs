@@ -62,11 +62,11 @@ impl Sweep {
         // One text for all: what is listed for one may be another's. Not that of an earlier run, which may be left open.
         let message = format!("Table {} is ready", self.number);
         let mut asked: Vec<Asked> = recipients.iter().map(|to| self.new_operation(to, &message)).collect();
+        // The former run may have left it on, and then nobody may ask.
+        self.lift_hold().await;
         if phase == Phase::Create {
             return asked;
         }
-        // The former run may have left it on, and then nobody may ask.
-        self.lift_hold().await;
         for asked in &mut asked {
             self.ask(asked).await;
         }

@@ -45,6 +45,7 @@ impl Sweep {
         let survivor = self.survivor();
         self.wire.disarm();
         self.wire.lead_to(&survivor.address());
+        self.lift_hold().await;
         let mut verdict = Verdict::default();
         for mut asked in std::mem::take(&mut self.asked) {
             let told = asked.id();
@@ -54,7 +55,6 @@ impl Sweep {
             }
             self.asked.push(asked);
         }
-        self.lift_hold().await;
         // A process looks up a hundred at a time.
         for _ in 0..LOOKS + self.asked.len() / 25 {
             // It holds its fence: what it is sending meanwhile is safe.
