@@ -195,6 +195,45 @@ async fn two_that_agree_are_left_to_a_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_twin_may_have_sent_is_not_taken_for_ours() {
+    let (service, token) = silent(&[]).await;
+    let earlier = unknown(&service, &token, json!("accept_then_drop")).await;
+    // Its message could not be looked for, so it is still nobody's.
+    service.fault(json!([{ "fault": "error_500_without", "on": "list", "times": 100 }])).await;
+    service.clock.advance(SETTLED);
+    looks(&service, &token, &earlier, 1).await;
+    service.clock.advance(Duration::from_mins(11));
+    service.until(&token, &earlier, "needs_review").await;
+    service.client().delete(format!("{}/sandbox/faults", service.sandbox())).send().await.expect("disarmed");
+
+    let twin = unknown(&service, &token, json!("drop_without")).await;
+    service.clock.advance(SETTLED);
+    let review = service.until(&token, &twin, "needs_review").await;
+    let look = &review["evidence"][0];
+    assert_eq!(
+        (&look["conclusion"], &look["found"]["candidates"][0]["agrees"]),
+        (&json!("unclear"), &json!(true)),
+        "{look}"
+    );
+    assert_eq!(review["messageSid"], Value::Null, "it may be the earlier one's, which nobody has settled");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_proven_absent_too_late_is_not_sent_again() {
+    let (service, token) = silent(&[]).await;
+    let id = unknown(&service, &token, json!("drop_without")).await;
+    service.clock.advance(SETTLED);
+    assert_eq!(looks(&service, &token, &id, 1).await, ["absent_once"]);
+    service.clock.advance(Duration::from_hours(2));
+    let review = service.until(&token, &id, "needs_review").await;
+    assert_eq!(looks(&service, &token, &id, 2).await, ["absent_once", "absent"]);
+    assert!(text(&review["reason"]).contains("as long"), "its window is over: {review}");
+    assert_eq!((review["attempts"].as_array().map(Vec::len), service.accepted().await.len()), (Some(1), 0));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn our_own_send_to_the_same_number_is_settled_first_and_not_mistaken() {
     let (service, token) = silent(&[]).await;
     let id = unknown(&service, &token, json!("drop_without")).await;

@@ -26,11 +26,11 @@ const MOST: usize = 400;
 /// So many lives in a row that were over before the call end a name.
 const MISSES: usize = 2;
 
-/// For `strace` to take hold of each thread.
-const TAKES_HOLD: Duration = Duration::from_millis(400);
-
 /// Longest that a life may take, with what `strace` costs.
 const PATIENCE: Duration = Duration::from_secs(12);
+
+/// Until the operating system has taken away one that was killed: its connections end before.
+const DYING: Duration = Duration::from_secs(2);
 
 /// Until one that stood still has said what it had begun to say.
 const COPING: Duration = Duration::from_secs(2);
@@ -60,6 +60,16 @@ impl Strace {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
+    }
+
+    /// Whether it holds each thread: what one that it does not hold says would not be counted.
+    fn holds(victim: &Running) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", victim.id()));
+        threads.expect("the process is there").all(|thread| {
+            let status = thread.and_then(|thread| read_to_string(thread.path().join("status")));
+            // A thread that ended meanwhile says nothing any more.
+            status.map_or(true, |status| !status.contains("TracerPid:\t0\n"))
+        })
     }
 
     fn has_stopped(&self) -> bool {
@@ -92,7 +102,9 @@ impl Sweep {
         let mut again = [asked.untold()];
         let signal = if survivor.is_some() { "SIGSTOP" } else { "SIGKILL" };
         let strace = Strace::attach(&victim, self.installation.folder.path(), call, at, signal);
-        sleep(TAKES_HOLD).await;
+        // What it says by itself meanwhile counts, and may be what it is struck at.
+        let takes_hold = || std::future::ready(victim.has_ended() || Strace::holds(&victim));
+        assert!(within(PATIENCE, takes_hold).await, "strace does not take hold");
         let mut is_struck = || victim.has_ended() || strace.has_stopped();
         {
             let mut life = pin!(timeout(PATIENCE, self.live(&mut asked)));
@@ -106,7 +118,7 @@ impl Sweep {
                 () = strikes => {}
             }
         }
-        let struck = is_struck();
+        let struck = within(DYING, || std::future::ready(is_struck())).await;
         if let Some(survivor) = survivor.filter(|_| struck) {
             survivor.signal(Signal::CONT);
             self.wire.lead_to(&survivor.address());
