@@ -74,9 +74,10 @@ async fn pass(app: &AppState, fence: &Arc<Fence>, permits: &Arc<Semaphore>) -> a
         fence.close().await;
         return Err(error.into());
     }
-    let Some(credentials) = app.vault.twilio().await? else { return Ok(false) };
-    let settings = app.settings.current();
     while !app.tasks.stopping.is_cancelled() {
+        // Each time: a long queue must not be sent with what was replaced meanwhile.
+        let Some(credentials) = app.vault.twilio().await? else { return Ok(false) };
+        let settings = app.settings.current();
         let free = permits.available_permits();
         if free == 0 {
             return Ok(true);
@@ -111,7 +112,9 @@ async fn see_through(
         Release { app: app.clone(), fence: Arc::clone(&fence), lock_key: claimed.lock_key, permit: Some(permit) };
     let Some(exchange) = send(&app, &fence, &claimed, &credentials).await else { return };
     log(&claimed, &exchange);
-    if let SendOutcome::NotSent { reason, stops_everything: true, .. } = &exchange.outcome {
+    if let SendOutcome::NotSent { reason, stops_everything: true, .. } = &exchange.outcome
+        && are_in_force(&app, &credentials).await
+    {
         let reason = format!("{reason}. Check the credentials in the API Vault, then resume sending.");
         let held = hold::set(&app.db, &app.clock, hold::Cause::Credentials, &reason, &Actor::service("dispatch")).await;
         if let Err(error) = held {
@@ -120,6 +123,15 @@ async fn see_through(
     }
     record(&app, &claimed, &exchange).await;
     app.changes.announce(claimed.operation);
+}
+
+/// Whether these credentials are those that the next send is made with: what Twilio says of replaced ones is no reason to
+/// stop. Where that cannot be told they count as such.
+async fn are_in_force(app: &AppState, used: &TwilioCredentials) -> bool {
+    match app.vault.twilio().await {
+        Ok(Some(now)) => (&now.account_sid, now.version, now.source) == (&used.account_sid, used.version, used.source),
+        Ok(None) | Err(_) => true,
+    }
 }
 
 async fn send(

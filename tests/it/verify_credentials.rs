@@ -263,3 +263,27 @@ async fn a_name_that_only_another_release_knows_does_not_close_the_vault() {
     assert_eq!(kept(&service).await, (None, None));
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_twilio_says_of_replaced_credentials_stops_nothing() {
+    let twilio = Scripted::start().await;
+    twilio.permits.forget_permits(1_000);
+    twilio.says((401, error(20003)), (200, owned(true, true)));
+    let service = service_at(&twilio.url).await;
+    let token = service.token("ada@example.com", Role::Admin).await;
+    let id = service.ask_approved(&token, "+14155550132", "Hello").await;
+    twilio.asked.acquire().await.expect("open").forget();
+    store(&service, TwilioAuthToken, "another-token-of-the-same-account").await;
+    let sid = "SM0123456789abcdef0123456789abcdef";
+    twilio.permits.add_permits(1);
+    // The next one comes with the new token.
+    twilio.asked.acquire().await.expect("open").forget();
+    assert!(!is_held(&service).await, "the old token's refusal says nothing of the new one");
+    twilio.says((201, json!({ "sid": sid, "status": "queued" })), (200, owned(true, true)));
+    twilio.permits.add_permits(1);
+    let accepted = service.until(&token, &id, "accepted").await;
+    let states: Vec<_> = accepted["attempts"].as_array().expect("attempts").iter().map(|one| &one["state"]).collect();
+    assert_eq!(states, ["not_sent", "accepted"], "{accepted}");
+    twilio.permits.add_permits(1_000);
+    service.stop().await;
+}
