@@ -38,6 +38,9 @@ pub mod twilio;
 mod speech;
 pub mod callback;
 
+// Who calls us: a door of its own for Twilio's voice webhook.
+pub mod gateway;
+
 // What all of it stands on.
 pub mod settings;
 pub mod vault;

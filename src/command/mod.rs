@@ -1,5 +1,6 @@
 //! The sub-commands, and what each needs before it can begin.
 
+mod gateway;
 mod sandbox;
 mod serve;
 
@@ -34,6 +35,8 @@ enum Command {
     Serve,
     /// Run the emulator of Twilio alone, for any client of Twilio's API.
     Sandbox(sandbox::Arguments),
+    /// Run the voice gateway: the one door for Twilio's voice webhook, as an OpenClaw configuration says.
+    Gateway(gateway::Arguments),
     /// Bring the database's schema up to this program.
     Migrate,
     /// People who sign in.
@@ -67,6 +70,7 @@ impl Program {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(config).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
+            Command::Gateway(arguments) => gateway::run(arguments, config).await,
             command => {
                 let database = Database::open(&config, Purpose::Command).await?;
                 let pool = database::pool(database.options());
@@ -106,7 +110,7 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
             verify::run(config, db, &arguments, interrupted, &mut std::io::stdout()).await
         }
         Command::Migrate => Ok(writeln!(std::io::stdout(), "The schema is up to date.")?),
-        Command::Serve | Command::Sandbox(_) => Ok(()),
+        Command::Serve | Command::Sandbox(_) | Command::Gateway(_) => Ok(()),
     }
 }
 
