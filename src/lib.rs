@@ -38,7 +38,7 @@ pub mod twilio;
 mod speech;
 pub mod callback;
 
-// Who calls us: a door of its own for Twilio's voice webhook.
+// Calls that come in, by the configuration of an OpenClaw installation.
 pub mod gateway;
 
 // What all of it stands on.
