@@ -18,7 +18,6 @@ use super::calls::{Answered, Arrival, Bounds, Calls, Effect, Report, Source, Ver
 use super::in_flight::PerPeer;
 use super::openclaw::VoiceCall;
 use super::refusal::Refusal;
-use super::replay::Identity;
 use super::signed::{self, Params, Verified};
 use super::twiml::Answer;
 use super::{body, greeting};
