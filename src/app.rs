@@ -30,6 +30,7 @@ use crate::metrics::{self, Metrics};
 use crate::router;
 use crate::sandbox::{self, Pace, Sandbox};
 use crate::settings::{Settings, SettingsError};
+use crate::speech::clips::ClipStore;
 use crate::state::{AppState, Tasks};
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
@@ -294,6 +295,7 @@ impl Starting {
             public_url: Arc::new(self.public_url.clone()),
             twilio: Twilio::new(base)?,
             shared_keys: shared_keys(config),
+            clips: ClipStore::open(config)?,
             config: Arc::new(config.clone()),
             db,
             clock: self.clock.clone(),

@@ -1,3 +1,4 @@
-//! Recordings that we host for calls. Today there is one: what a test call plays.
+//! Recordings that we host for calls: what a test call plays, and clips made from text.
 
+pub(crate) mod clips;
 pub(crate) mod test_recording;
