@@ -12,6 +12,8 @@ use crate::config::{Config, PublicUrl};
 use crate::dispatch::changes::Changes;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::speech::catalogue::Catalogue;
+use crate::speech::elevenlabs::ElevenLabs;
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
 use crate::vault::Vault;
@@ -35,6 +37,10 @@ pub struct AppState {
     pub vault: Vault,
     /// The way to Twilio.
     pub twilio: Twilio,
+    /// The way to `ElevenLabs`.
+    pub elevenlabs: ElevenLabs,
+    /// What `ElevenLabs`' account has to offer, as of a few minutes ago.
+    pub catalogue: Catalogue,
     /// Keys other than the auth token with which Twilio may sign.
     pub shared_keys: Arc<[SharedKey]>,
     /// Figures for Prometheus.

@@ -32,7 +32,7 @@ pub(crate) struct Program {
 enum Command {
     /// Run the service (the default).
     Serve,
-    /// Run the emulator of Twilio alone, for any client of Twilio's API.
+    /// Run the emulator of Twilio and ElevenLabs alone, for any client of their APIs.
     Sandbox(sandbox::Arguments),
     /// Bring the database's schema up to this program.
     Migrate,
@@ -92,8 +92,7 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
             let (mode, data_dir) = (config.mode, &config.data_dir);
             let opened =
                 Vault::open(db.clone(), mode, &config.master_key, data_dir, &config.credentials, Clock::System);
-            let opened = opened.await?;
-            let opened = if config.embeds_sandbox() { opened.with_sandbox_defaults() } else { opened };
+            let opened = opened.await?.with_defaults_of(config);
             let actor = Actor::command_line();
             match command {
                 VaultCommand::Set { name } => vault::set(&opened, name, input, output, &actor).await,

@@ -15,7 +15,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, WrongSetting};
+pub(crate) use operating::is_speech_id;
+pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, VoiceSettings, WrongSetting};
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -112,7 +113,7 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Where Twilio's API is; `None`: the embedded sandbox, or Twilio itself in live mode.
     pub twilio_base_url: Option<Url>,
-    /// Where `ElevenLabs`' API is.
+    /// Where `ElevenLabs`' API is; `None`: the embedded sandbox, or `ElevenLabs` itself in live mode.
     pub elevenlabs_base_url: Option<Url>,
     /// Address of the embedded sandbox.
     pub sandbox_listen: SocketAddr,
@@ -179,6 +180,7 @@ struct File {
     approval: Approval,
     dispatch: Dispatch,
     api: Api,
+    voice: VoiceSettings,
 }
 
 impl Config {
@@ -219,7 +221,7 @@ impl Config {
                 elevenlabs_api_key: environment.secret("ELEVENLABS_API_KEY"),
             },
             webhook_shared_keys: shared_keys(environment)?,
-            operating: Operating { approval: file.approval, dispatch: file.dispatch, api: file.api },
+            operating: Operating { approval: file.approval, dispatch: file.dispatch, api: file.api, voice: file.voice },
             locked,
         };
         config.operating.validate()?;

@@ -1,3 +1,5 @@
-//! Recordings that we host for calls. Today there is one: what a test call plays.
+//! Speech for calls, and the only code that talks to `ElevenLabs`.
 
+pub mod catalogue;
+pub mod elevenlabs;
 pub(crate) mod test_recording;
