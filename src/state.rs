@@ -13,6 +13,7 @@ use crate::dispatch::changes::Changes;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::speech::catalogue::Catalogue;
+use crate::speech::clips::ClipStore;
 use crate::speech::elevenlabs::ElevenLabs;
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
@@ -41,6 +42,8 @@ pub struct AppState {
     pub elevenlabs: ElevenLabs,
     /// What `ElevenLabs`' account has to offer, as of a few minutes ago.
     pub catalogue: Catalogue,
+    /// The audio of calls from text.
+    pub clips: ClipStore,
     /// Keys other than the auth token with which Twilio may sign.
     pub shared_keys: Arc<[SharedKey]>,
     /// Figures for Prometheus.

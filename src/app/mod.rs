@@ -35,6 +35,7 @@ use crate::router;
 use crate::sandbox::Pace;
 use crate::settings::{Settings, SettingsError};
 use crate::speech::catalogue::Catalogue;
+use crate::speech::clips::ClipStore;
 use crate::speech::elevenlabs::ElevenLabs;
 use crate::state::{AppState, Tasks};
 use crate::twilio::Twilio;
@@ -294,6 +295,7 @@ impl Starting {
             elevenlabs: elevenlabs(config, emulated)?.counting(metrics.clone()),
             catalogue: Catalogue::default(),
             shared_keys: shared_keys(config),
+            clips: ClipStore::open(config)?,
             config: Arc::new(config.clone()),
             db,
             clock: self.clock.clone(),

@@ -1,5 +1,7 @@
-//! Speech for calls, and the only code that talks to `ElevenLabs`.
+//! Speech for calls, and the only code that talks to `ElevenLabs`: texts are made into clips, which we host; and the recording
+//! of test calls.
 
 pub mod catalogue;
+pub(crate) mod clips;
 pub mod elevenlabs;
 pub(crate) mod test_recording;
