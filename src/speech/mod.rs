@@ -4,4 +4,6 @@
 pub mod catalogue;
 pub(crate) mod clips;
 pub mod elevenlabs;
+pub(crate) mod preparing;
+pub(crate) mod speaking;
 pub(crate) mod test_recording;
