@@ -1,5 +1,6 @@
 //! The sub-commands, and what each needs before it can begin.
 
+mod openclaw;
 mod sandbox;
 mod serve;
 
@@ -19,6 +20,8 @@ use mission_control::verify::{self, Verify};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+
+use self::openclaw::OpenclawCommand;
 
 /// Sends SMS and places calls through Twilio: approved by a person, sent at most once, followed to the end.
 #[derive(Debug, Parser)]
@@ -47,6 +50,9 @@ enum Command {
     Vault(VaultCommand),
     /// Ask the running service for one SMS and one call, follow both, and check everything before real use.
     Verify(Verify),
+    /// The configuration of the voice gateway.
+    #[command(subcommand)]
+    Openclaw(OpenclawCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +73,7 @@ impl Program {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(config).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
+            Command::Openclaw(command) => openclaw::run(&command),
             command => {
                 let database = Database::open(&config, Purpose::Command).await?;
                 let pool = database::pool(database.options());
@@ -106,7 +113,7 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
             verify::run(config, db, &arguments, interrupted, &mut std::io::stdout()).await
         }
         Command::Migrate => Ok(writeln!(std::io::stdout(), "The schema is up to date.")?),
-        Command::Serve | Command::Sandbox(_) => Ok(()),
+        Command::Serve | Command::Sandbox(_) | Command::Openclaw(_) => Ok(()),
     }
 }
 

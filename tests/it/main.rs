@@ -18,6 +18,7 @@ mod integrations;
 mod metrics;
 mod migrations;
 mod model;
+mod openclaw;
 mod pages;
 mod private_postgres;
 mod processes;

@@ -12,7 +12,7 @@ use super::finding::Findings;
 use super::keys::{
     self, CONFIG_KEYS, ENTRY_KEYS, NUMBER_KEYS, OUTBOUND_KEYS, SERVE_KEYS, TWILIO_KEYS, WEBHOOK_SECURITY_KEYS,
 };
-use super::public_url::{self, normalised};
+use super::public_url::{self, is_path, normalised};
 use super::secret::Sources;
 use super::section::{Section, e164};
 use super::{
@@ -240,11 +240,7 @@ fn serve(section: &Section<'_>, findings: &mut Findings) -> Serve {
         );
     }
     let path = section.text("path", findings).unwrap_or_else(|| "/voice/webhook".to_owned());
-    let is_path = path.starts_with('/')
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'%' | b'\\'))
-        && !path.contains("//")
-        && path.split('/').all(|step| !matches!(step, "." | ".."));
-    if !is_path {
+    if !is_path(&path) {
         let remedy = "Write one absolute path of plain characters, such as \"/voice/webhook\".";
         findings.error(&section.at("path"), "is no path that requests could have.", remedy);
     }
@@ -293,7 +289,11 @@ fn public_url(config: &Section<'_>, serve_path: &str, findings: &mut Findings) -
     let path = config.at("publicUrl");
     let found = findings.errors();
     match config.text("publicUrl", findings) {
-        Some(text) => public_url::parse(&text, &path, serve_path, findings),
+        Some(text) => {
+            let url = public_url::parse(&text, &path, findings)?;
+            public_url::compare(&url, serve_path, &path, findings);
+            Some(url)
+        }
         None => {
             if findings.errors() == found {
                 findings.lacking(
