@@ -73,7 +73,7 @@ impl Program {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(config).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
-            Command::Openclaw(command) => openclaw::run(&command),
+            Command::Openclaw(command) => openclaw::run(&command, &config).await,
             command => {
                 let database = Database::open(&config, Purpose::Command).await?;
                 let pool = database::pool(database.options());

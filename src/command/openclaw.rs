@@ -1,9 +1,10 @@
-//! `openclaw`: the configuration of Path B, looked at and written. Neither needs a database.
+//! `openclaw`: the configuration of Path B, looked at, written, and used to ask for a call. None needs a database.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use mission_control::config::Environment;
+use mission_control::config::{Config, Environment};
+use mission_control::gateway::openclaw::call::{self, Call};
 use mission_control::gateway::openclaw::commands::{self, Init};
 
 #[derive(Debug, Subcommand)]
@@ -15,12 +16,15 @@ pub(super) enum OpenclawCommand {
     },
     /// Print an openclaw.json with what the gateway needs.
     Init(Init),
+    /// Ask the running service for a call that plays a message; it goes out when a person has approved it.
+    Call(Call),
 }
 
-pub(super) fn run(command: &OpenclawCommand) -> anyhow::Result<()> {
+pub(super) async fn run(command: &OpenclawCommand, config: &Config) -> anyhow::Result<()> {
     let mut output = std::io::stdout();
     match command {
         OpenclawCommand::Check { file } => commands::check(file, &Environment::of_process(), &mut output),
         OpenclawCommand::Init(arguments) => commands::init(arguments, &mut output),
+        OpenclawCommand::Call(arguments) => call::ask(config, arguments, &Environment::of_process(), &mut output).await,
     }
 }

@@ -7,10 +7,11 @@ use toml::{Table, Value};
 use super::{Environment, PREFIX};
 
 /// Variables with our prefix that are not settings of the file.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 5] = [
     "MISSION_CONTROL_CONFIG",
     "MISSION_CONTROL_MASTER_KEY",
     "MISSION_CONTROL_MASTER_KEY_FILE",
+    "MISSION_CONTROL_TOKEN",
     "MISSION_CONTROL_WEBHOOK_SHARED_KEYS",
 ];
 

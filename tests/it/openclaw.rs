@@ -4,13 +4,16 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use mission_control::auth::Role;
 use mission_control::config::Environment;
 use mission_control::gateway::openclaw::{Findings, InboundPolicy, Loaded, Severity, load};
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
 use crate::support::program;
+use crate::support::service::Service;
 
 const SID: &str = "AC0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "fedcba9876543210fedcba9876543210";
@@ -603,4 +606,106 @@ fn the_example_is_a_file_that_openclaw_reads() {
     let loaded = load(&example, &environment()).unwrap_or_else(|findings| panic!("{findings}"));
     assert_eq!(loaded.voice_call.inbound_policy, InboundPolicy::Disabled, "nobody may call until somebody says who");
     assert!(loaded.voice_call.serve.bind.is_loopback());
+}
+
+#[test]
+fn the_commands_of_the_readme_run_as_they_stand() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
+    let (_, section) = readme.split_once("\n## Path B\n").expect("a section");
+    let (section, _) = section.split_once("\n## ").expect("an end");
+    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split_once("```").expect("an end").0);
+    let script: String = blocks.collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    symlink(env!("CARGO_BIN_EXE_mission-control"), folder.path().join("mission-control")).expect("a link");
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &format!("set -euo pipefail\nPATH=\"$PWD:$PATH\"\n{script}")]).current_dir(folder.path());
+    bash.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let run = bash.env("TWILIO_ACCOUNT_SID", SID).env("TWILIO_AUTH_TOKEN", TOKEN).output().expect("bash");
+    let (said, complaints) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{said}\n{complaints}");
+    assert!(said.contains("openclaw.json can be served; 0 warnings."), "{said}\n{complaints}");
+}
+
+/// `openclaw call` with these arguments more, and what it said.
+async fn call(file: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let file = file.to_str().expect("a path").to_owned();
+    let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let arguments = [own(&["openclaw", "call", "--config", &file]), own(arguments)].concat();
+    let variables: Vec<(String, String)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let run = tokio::task::spawn_blocking(move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let variables: Vec<(&str, &str)> =
+            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        program::run(&arguments, &variables, "")
+    });
+    let output = run.await.expect("the program ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_the_plugin_goes_the_way_of_every_other_call() {
+    let service = Service::start().await;
+    let bearer = service.token("ada@example.com", Role::Admin).await;
+    let installation = Installation::around("fromNumber: '+15005550006', toNumber: '+14155550132'");
+    let file = installation.path("openclaw.json");
+    let url = service.url("");
+    let variables = [
+        ("MISSION_CONTROL_PUBLIC_URL", url.as_str()),
+        ("MISSION_CONTROL_TOKEN", bearer.as_str()),
+        ("TWILIO_ACCOUNT_SID", SID),
+        ("TWILIO_AUTH_TOKEN", TOKEN),
+    ];
+    let arguments = ["--message", "The backup has failed.", "--key", "backup-42"];
+    let (code, said, complaints) = call(&file, &arguments, &variables).await;
+    assert_eq!(code, Some(0), "{said}{complaints}");
+    assert!(said.starts_with("A call to +1••••••0132 is "), "{said}");
+    let approval = said.lines().find_map(|line| line.strip_prefix("Approve and follow it: ")).expect("an address");
+    let (_, id) = approval.rsplit_once('/').expect("an id");
+    assert_eq!(approval, service.url(&format!("/dashboard/operations/{id}")));
+
+    let (code, again, complaints) = call(&file, &arguments, &variables).await;
+    assert_eq!(code, Some(0), "{again}{complaints}");
+    assert!(again.contains("nothing is sent twice") && again.contains(id), "{again}");
+
+    let waiting = service.until(&bearer, id, "pending_approval").await;
+    assert_eq!((&waiting["from"], &waiting["to"]), (&"+15005550006".into(), &"+14155550132".into()));
+    let source: String = sqlx::query_scalar("select source from operations where id = $1::uuid")
+        .bind(id)
+        .fetch_one(&mut service.direct().await)
+        .await
+        .expect("its row");
+    assert_eq!(source, "gateway");
+    assert_eq!(service.ledger().await["calls"].as_array().map(Vec::len), Some(0), "nothing goes out unapproved");
+    service.approve(&bearer, &waiting).await;
+    service.until(&bearer, id, "delivered").await;
+    let calls = service.ledger().await["calls"].clone();
+    assert_eq!(calls.as_array().map(Vec::len), Some(1));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_cannot_be_asked_for_says_why() {
+    let installation = Installation::around("fromNumber: '+15005550006'");
+    let file = installation.path("openclaw.json");
+    // Port 9 of loopback, where nobody is.
+    let nobody = ("MISSION_CONTROL_PUBLIC_URL", "http://127.0.0.1:9");
+    let credentials = [nobody, ("TWILIO_ACCOUNT_SID", SID), ("TWILIO_AUTH_TOKEN", TOKEN)];
+    let with_token = [&credentials[..], &[("MISSION_CONTROL_TOKEN", "mc_x")]].concat();
+    let message = ["--message", "Hello."];
+    let to_somebody = ["--message", "Hello.", "--to", "+14155550132"];
+    for (arguments, variables, why) in [
+        (&message[..], &with_token[..], "Give --to, or set toNumber"),
+        (&to_somebody[..], &credentials[..], "MISSION_CONTROL_TOKEN is not set"),
+        (&to_somebody[..], &with_token[..], "nobody answers at http://127.0.0.1:9"),
+    ] {
+        let (code, said, complaints) = call(&file, arguments, variables).await;
+        assert_eq!((code, said.as_str()), (Some(1), ""), "{complaints}");
+        assert!(complaints.contains(why), "{complaints}");
+    }
+    let conversation = Installation::around("fromNumber: '+15005550006', outbound: { defaultMode: 'conversation' }");
+    let (code, _, complaints) = call(&conversation.path("openclaw.json"), &to_somebody, &with_token).await;
+    assert_eq!(code, Some(1));
+    assert!(complaints.contains("outbound.defaultMode is conversation"), "{complaints}");
 }

@@ -34,7 +34,7 @@ pub fn check(file: &Path, environment: &Environment, output: &mut impl Write) ->
     match load(file, environment) {
         Ok(Loaded { voice_call, warnings }) => {
             for warning in &warnings {
-                writeln!(output, "{warning}")?;
+                writeln!(output, "{warning:#}")?;
             }
             summary(&voice_call, output)?;
             writeln!(output, "{shown} can be served; {}.", counted(warnings.len(), "warning"))?;

@@ -5,6 +5,7 @@
 //! meant, as is everything that the gateway would do otherwise than `OpenClaw` does; what merely has no effect here is a
 //! warning. All of it is said at once.
 
+pub mod call;
 pub mod commands;
 mod document;
 mod dotenv;

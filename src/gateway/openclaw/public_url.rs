@@ -47,7 +47,7 @@ pub(super) fn parse(text: &str, path: &str, findings: &mut Findings) -> Option<U
 /// Compares the path that Twilio calls with the one that is served.
 pub(super) fn compare(url: &Url, served: &str, path: &str, findings: &mut Findings) {
     if normalised(url.path()) != served {
-        let remedy = format!("That works only behind a proxy that rewrites it. Otherwise let it end with {served}.");
+        let remedy = "That works only behind a proxy that rewrites it. Otherwise write the same path.";
         findings.warning(path, "has another path than serve.path.", remedy);
     }
 }

@@ -25,6 +25,9 @@ use crate::phone::PhoneNumber;
 /// The plugin's name.
 const PLUGIN: &str = "voice-call";
 
+/// What is served unless something else is said.
+const PATH: &str = "/voice/webhook";
+
 /// Reads the plugin's entry. `None` only if something was found that stands in the way.
 pub(super) fn voice_call(document: &Node, environment: &Environment, findings: &mut Findings) -> Option<VoiceCall> {
     let plugins = Section::of(document.get("plugins"), "plugins".to_owned(), environment, findings);
@@ -239,10 +242,11 @@ fn serve(section: &Section<'_>, findings: &mut Findings) -> Serve {
             "Write \"127.0.0.1\" and let a proxy on this machine serve the public address, restricted to this one path.",
         );
     }
-    let path = section.text("path", findings).unwrap_or_else(|| "/voice/webhook".to_owned());
+    let mut path = section.text("path", findings).unwrap_or_else(|| PATH.to_owned());
     if !is_path(&path) {
         let remedy = "Write one absolute path of plain characters, such as \"/voice/webhook\".";
         findings.error(&section.at("path"), "is no path that requests could have.", remedy);
+        PATH.clone_into(&mut path);
     }
     let port = u16::try_from(port).unwrap_or_default();
     Serve { bind, port, path: normalised(&path).to_owned() }
