@@ -1,3 +1,6 @@
-//! Recordings that we host for calls. Today there is one: what a test call plays.
+//! Speech for calls: the only code that talks to `ElevenLabs`, the clips that are made of it, and what a test call plays.
 
+pub mod catalogue;
+pub(crate) mod clips;
+pub mod elevenlabs;
 pub(crate) mod test_recording;

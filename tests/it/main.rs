@@ -12,6 +12,7 @@ mod bad_input;
 mod callbacks;
 mod calls;
 mod fence;
+mod gateway;
 mod histories;
 mod idempotency;
 mod integrations;

@@ -22,6 +22,8 @@ use mission_control::error::Problem;
 use mission_control::id::TokenId;
 use mission_control::metrics::Metrics;
 use mission_control::settings::Settings;
+use mission_control::speech::catalogue::Catalogue;
+use mission_control::speech::elevenlabs::ElevenLabs;
 use mission_control::state::AppState;
 use mission_control::twilio::Twilio;
 use mission_control::vault::Vault;
@@ -77,6 +79,8 @@ impl Service {
             settings: Settings::load(db.clone(), &config).await.expect("settings"),
             vault: vault.await.expect("a vault"),
             twilio: Twilio::new(None).expect("a client"),
+            elevenlabs: ElevenLabs::nowhere().expect("a client"),
+            catalogue: Catalogue::default(),
             shared_keys: Arc::new([]),
             metrics: Metrics::new(config.mode, &clock),
             changes: Changes::new().0,

@@ -1,5 +1,7 @@
 //! The running service: what it is made of, how it starts while its database may still be away, and how it stops.
 
+mod emulator;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,7 +17,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+use url::Url;
 
+use self::emulator::Emulator;
 use crate::auth::first_admin::{self, FirstAdmin};
 use crate::auth::{Cost, Passwords, TokenCache};
 use crate::callback;
@@ -28,8 +32,11 @@ use crate::guard::witness::{self, Witness};
 use crate::guard::{incarnation, mode};
 use crate::metrics::{self, Metrics};
 use crate::router;
-use crate::sandbox::{self, Pace, Sandbox};
+use crate::sandbox::Pace;
 use crate::settings::{Settings, SettingsError};
+use crate::speech::catalogue::Catalogue;
+use crate::speech::clips::{ClipStore, cleaning};
+use crate::speech::elevenlabs::ElevenLabs;
 use crate::state::{AppState, Tasks};
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
@@ -83,7 +90,7 @@ struct Ready {
 /// What a stop has to take down.
 struct Service {
     app: AppState,
-    sandbox: Option<Emulator>,
+    emulator: Option<Emulator>,
 }
 
 /// A service that is built and not yet at work.
@@ -92,13 +99,6 @@ struct Built {
     fence: Fence,
     outbox: changes::Outbox,
     first_admin: FirstAdmin,
-}
-
-/// The embedded sandbox, which outlives the sends that it answers.
-struct Emulator {
-    sandbox: Sandbox,
-    tracker: TaskTracker,
-    stopping: CancellationToken,
 }
 
 impl Running {
@@ -181,10 +181,8 @@ impl Running {
         if tokio::time::timeout(STOP_TIMEOUT, service.app.tasks.tracker.wait()).await.is_err() {
             tracing::warn!(event = "stop.cut_off", "some sends did not end in time; they will be settled by evidence");
         }
-        if let Some(emulator) = service.sandbox {
-            emulator.stopping.cancel();
-            emulator.tracker.close();
-            let _ = tokio::time::timeout(STOP_TIMEOUT, emulator.tracker.wait()).await;
+        if let Some(emulator) = service.emulator {
+            let _ = tokio::time::timeout(STOP_TIMEOUT, emulator.stop()).await;
         }
         if let Err(error) = Witness::of(&service.app.config.data_dir).remember(&service.app.db).await {
             tracing::warn!(
@@ -230,7 +228,7 @@ impl Starting {
             match self.build(db.clone(), stopping.clone()).await {
                 Ok(Built { service, fence, outbox, first_admin }) => {
                     let router = router::router(&service.app);
-                    let sandbox_url = service.sandbox.as_ref().map(|emulator| emulator.sandbox.base_url());
+                    let sandbox_url = service.emulator.as_ref().map(Emulator::base_url);
                     set_to_work(&service.app, fence, outbox);
                     let hearing = changes::hear_others(
                         service.app.changes.clone(),
@@ -279,27 +277,31 @@ impl Starting {
             &config.credentials,
             self.clock.clone(),
         );
-        let embeds_sandbox = config.embeds_sandbox();
-        let vault = if embeds_sandbox { vault.await?.with_sandbox_defaults() } else { vault.await? };
+        let vault = vault.await?.with_defaults_of(config);
         let passwords = Passwords::new(self.password_cost)?;
         let first_admin = first_admin::ensure(&db, &self.clock, &passwords, &config.data_dir).await?;
-        let sandbox = if embeds_sandbox { Some(self.embed_sandbox(&vault).await?) } else { None };
-        let base = match &sandbox {
-            Some(emulator) => Some(emulator.sandbox.base_url().parse().context("the sandbox's address")?),
-            None => config.twilio_base_url.clone(),
-        };
+        let emulator = if config.embeds_sandbox() { Some(self.embed_sandbox(&vault).await?) } else { None };
+        let emulated: Option<Url> = emulator
+            .as_ref()
+            .map(|emulator| emulator.base_url().parse())
+            .transpose()
+            .context("the sandbox's address")?;
+        let metrics = Metrics::new(config.mode, &self.clock);
         let (changes, outbox) = changes::Changes::new();
         let app = AppState {
             hosts: self.hosts().into(),
             public_url: Arc::new(self.public_url.clone()),
-            twilio: Twilio::new(base)?,
+            twilio: Twilio::new(config.twilio_base_url.clone().or(emulated.clone()))?,
+            elevenlabs: elevenlabs(config, emulated)?.counting(metrics.clone()),
+            catalogue: Catalogue::default(),
             shared_keys: shared_keys(config),
+            clips: ClipStore::open(config)?,
             config: Arc::new(config.clone()),
             db,
             clock: self.clock.clone(),
             settings,
             vault,
-            metrics: Metrics::new(config.mode, &self.clock),
+            metrics,
             changes,
             passwords,
             token_cache: TokenCache::default(),
@@ -308,7 +310,7 @@ impl Starting {
         let fence = Fence::new(self.database.clone(), app.clock.clone());
         // A connection that cannot hold the fence's locks is found out now, not at the first send.
         fence.connect(&app.db).await?;
-        Ok(Built { service: Service { app, sandbox }, fence, outbox, first_admin })
+        Ok(Built { service: Service { app, emulator }, fence, outbox, first_admin })
     }
 
     /// The names that we answer to: the public one, and in sandbox mode this machine's own.
@@ -319,32 +321,6 @@ impl Starting {
         }
         hosts
     }
-
-    async fn embed_sandbox(&self, vault: &Vault) -> anyhow::Result<Emulator> {
-        let (tracker, stopping) = (TaskTracker::new(), CancellationToken::new());
-        let vault = vault.clone();
-        let lookup: sandbox::CredentialLookup = Arc::new(move || {
-            let vault = vault.clone();
-            Box::pin(async move {
-                let credentials = vault.twilio().await.map_err(|_| sandbox::NotKnown)?;
-                Ok(credentials.map(|credentials| sandbox::Credentials {
-                    account_sid: credentials.account_sid,
-                    auth_token: credentials.auth_token,
-                    numbers: credentials.phone_number.iter().map(ToString::to_string).collect(),
-                }))
-            })
-        });
-        let ours = SocketAddr::new(connectable(self.address.ip()), self.address.port());
-        let options = sandbox::Options {
-            listen: self.config.sandbox_listen,
-            credentials: sandbox::CredentialSource::Dynamic(lookup),
-            journal: Some(self.config.data_dir.join("sandbox.jsonl")),
-            callbacks_to: Some((self.public_url.to_string(), ours)),
-            pace: self.pace,
-        };
-        let sandbox = sandbox::start(options, &tracker, stopping.clone()).await?;
-        Ok(Emulator { sandbox, tracker, stopping })
-    }
 }
 
 fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
@@ -354,6 +330,7 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(witness::keep(app.clone()));
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
+    tracker.spawn(cleaning::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
 }
@@ -381,12 +358,12 @@ fn is_away(error: &anyhow::Error) -> bool {
     })
 }
 
-/// An address at which a listener on any address can be reached from here.
-fn connectable(ip: std::net::IpAddr) -> std::net::IpAddr {
-    match ip {
-        std::net::IpAddr::V4(v4) if v4.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
-        std::net::IpAddr::V6(v6) if v6.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+/// The way to `ElevenLabs`: to the address that is set, else to the emulator in sandbox mode, else to `ElevenLabs` itself.
+fn elevenlabs(config: &Config, emulated: Option<Url>) -> anyhow::Result<ElevenLabs> {
+    let base = config.elevenlabs_base_url.clone().or(emulated);
+    match (base, config.mode) {
+        (None, Mode::Sandbox) => ElevenLabs::nowhere(),
+        (base, _) => ElevenLabs::new(base),
     }
 }
 
