@@ -10,7 +10,7 @@ pub(super) struct Subject {
 }
 
 /// Every subject, in the order in which an operation meets them.
-pub(super) const SUBJECTS: [Subject; 10] = [
+pub(super) const SUBJECTS: [Subject; 11] = [
     Subject {
         name: "operation",
         label: "Requests",
@@ -52,6 +52,7 @@ pub(super) const SUBJECTS: [Subject; 10] = [
         label: "Reports",
         actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
     },
+    Subject { name: "clip", label: "Clips", actions: &[("clip.deleted", "Removed a clip that nothing needs")] },
     Subject {
         name: "hold",
         label: "Hold",
@@ -93,10 +94,11 @@ pub(super) const SUBJECTS: [Subject; 10] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 7] = [
+pub(super) const PARTS: [(&str, &str); 8] = [
     ("dispatch", "Dispatcher"),
     ("twilio", "Twilio"),
     ("clock", "Clock"),
+    ("cleaning", "Cleaning"),
     ("reconciler", "Reconciler"),
     ("start", "Start of the service"),
     ("first start", "First start of the service"),
