@@ -52,6 +52,7 @@ pub(super) const SUBJECTS: [Subject; 11] = [
         label: "Reports",
         actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
     },
+    Subject { name: "clip", label: "Clips", actions: &[("clip.deleted", "Removed a clip that nothing needs")] },
     Subject {
         name: "inbound_call",
         label: "Inbound calls",
@@ -110,6 +111,7 @@ pub(super) const PARTS: [(&str, &str); 8] = [
     ("twilio", "Twilio"),
     ("gateway", "Voice gateway"),
     ("clock", "Clock"),
+    ("cleaning", "Cleaning"),
     ("reconciler", "Reconciler"),
     ("start", "Start of the service"),
     ("first start", "First start of the service"),

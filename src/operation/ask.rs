@@ -3,6 +3,7 @@
 
 use axum::http::StatusCode;
 
+use super::audio_look;
 use super::content::{Content, Kind};
 use super::request::Request;
 use super::status::State;
@@ -63,6 +64,7 @@ pub(crate) async fn ask(
         let known = store::find_by_key(&app.db, &app.clock, &used).await?;
         return answer(app, used, known.ok_or_else(no_sender)?);
     };
+    let look = audio_look::of_request(app, &request.payload, &used).await?;
     let content = Content { mode, to: request.to, from, payload: request.payload };
     let asking = Asking {
         content: &content,
@@ -74,6 +76,7 @@ pub(crate) async fn ask(
         verdict: gate::judge(&settings),
     };
     let created = store::create(&app.db, &app.clock, &settings, &asking).await?;
+    audio_look::keep(app, &created, look).await;
     answer(app, used, created)
 }
 

@@ -1,6 +1,6 @@
 //! Speech for calls: the only code that talks to `ElevenLabs`, the clips that are made of it, and what a test call plays.
 
 pub mod catalogue;
-pub(crate) mod clips;
+pub mod clips;
 pub mod elevenlabs;
 pub(crate) mod test_recording;
