@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 use crate::dispatch::changes::Changes;
 use crate::metrics::Metrics;
+use crate::operation::audio_look::Looker;
 use crate::settings::Settings;
 use crate::speech::catalogue::Catalogue;
 use crate::speech::clips::ClipStore;
@@ -44,6 +45,8 @@ pub struct AppState {
     pub elevenlabs: ElevenLabs,
     /// What `ElevenLabs`' account has to offer, as of a few minutes ago.
     pub catalogue: Catalogue,
+    /// Looks at recordings elsewhere.
+    pub looker: Looker,
     /// Keys other than the auth token with which Twilio may sign.
     pub shared_keys: Arc<[SharedKey]>,
     /// Figures for Prometheus.

@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::guard::witness::{self, Witness};
 use crate::guard::{incarnation, mode};
 use crate::metrics::{self, Metrics};
+use crate::operation::audio_look::Looker;
 use crate::router;
 use crate::sandbox::Pace;
 use crate::settings::{Settings, SettingsError};
@@ -297,6 +298,7 @@ impl Starting {
             catalogue: Catalogue::default(),
             shared_keys: shared_keys(config),
             clips: ClipStore::open(config)?,
+            looker: Looker::new(config.mode)?,
             config: Arc::new(config.clone()),
             db,
             clock: self.clock.clone(),

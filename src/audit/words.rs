@@ -59,6 +59,7 @@ pub(super) const SUBJECTS: [Subject; 11] = [
         label: "Reports",
         actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
     },
+    Subject { name: "clip", label: "Clips", actions: &[("clip.deleted", "Removed a clip that nothing needs")] },
     Subject {
         name: "inbound_call",
         label: "Inbound calls",
@@ -119,6 +120,7 @@ pub(super) const PARTS: [(&str, &str); 10] = [
     ("twilio", "Twilio"),
     ("gateway", "Voice gateway"),
     ("clock", "Clock"),
+    ("cleaning", "Cleaning"),
     ("reconciler", "Reconciler"),
     ("start", "Start of the service"),
     ("first start", "First start of the service"),

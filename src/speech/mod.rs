@@ -2,7 +2,7 @@
 //! of test calls.
 
 pub mod catalogue;
-pub(crate) mod clips;
+pub mod clips;
 pub mod elevenlabs;
 pub(crate) mod preparing;
 pub(crate) mod speaking;

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::finding::Findings;
+use super::include;
 use super::substitute::is_name;
 use crate::config::Environment;
 
@@ -13,7 +14,10 @@ use crate::config::Environment;
 pub(super) fn complete(environment: &Environment, folder: &Path, findings: &mut Findings) -> Environment {
     let mut completed = environment.clone();
     let file = folder.join(".env");
-    match fs::read_to_string(&file) {
+    if fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return completed;
+    }
+    match include::text_of(&file) {
         Ok(text) => {
             for (name, value) in text.lines().filter_map(assignment) {
                 if environment.get(name).is_none() {
@@ -21,10 +25,9 @@ pub(super) fn complete(environment: &Environment, folder: &Path, findings: &mut 
                 }
             }
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => {
+        Err(problem) => {
             let remedy = "Make it readable for this program, or set its variables in the environment.";
-            findings.warning(&file.display().to_string(), format!("cannot be read: {error}."), remedy);
+            findings.warning(&file.display().to_string(), problem, remedy);
         }
     }
     completed

@@ -64,20 +64,23 @@ impl Findings {
     }
 }
 
+/// On one line, for a log; `{:#}` on two, for a terminal.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{severity}: {} {}\n    {}", self.path, self.problem, self.remedy)
+        let (path, problem, remedy) = (&self.path, &self.problem, &self.remedy);
+        let between = if f.alternate() { "\n    " } else { " " };
+        write!(f, "{severity}: {path} {problem}{between}{remedy}")
     }
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.0 {
-            writeln!(f, "{finding}")?;
+            writeln!(f, "{finding:#}")?;
         }
         let lines: Vec<&str> = self.0.iter().filter_map(|finding| finding.line.as_deref()).collect();
         if !lines.is_empty() {

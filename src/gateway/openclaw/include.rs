@@ -177,7 +177,8 @@ fn is_within(inner: &str, outer: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
 }
 
-fn text_of(file: &Path) -> Result<String, String> {
+/// What stands in a file, which has to be a regular one of a bearable size.
+pub(super) fn text_of(file: &Path) -> Result<String, String> {
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}.");
     let metadata = fs::metadata(file).map_err(unreadable)?;
     if !metadata.is_file() {

@@ -148,7 +148,7 @@ pub(super) fn nearest(keys: Keys, key: &str) -> Option<String> {
         return Some(name.to_owned());
     }
     // What belongs into an object is often written beside it.
-    OBJECTS.iter().filter(|_| std::ptr::eq(keys, CONFIG_KEYS)).find_map(|(object, keys)| {
+    OBJECTS.iter().filter(|_| keys == CONFIG_KEYS).find_map(|(object, keys)| {
         let (name, _) = keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))?;
         Some(format!("{object}.{name}"))
     })

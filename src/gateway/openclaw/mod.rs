@@ -5,6 +5,8 @@
 //! meant, as is everything that the gateway would do otherwise than `OpenClaw` does; what merely has no effect here is a
 //! warning. All of it is said at once.
 
+pub mod call;
+pub mod commands;
 mod document;
 mod dotenv;
 mod finding;
@@ -168,5 +170,144 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Findings> 
     match voice_call {
         Some(voice_call) if findings.errors() == 0 => Ok(Loaded { voice_call, warnings: findings.into_vec() }),
         _ => Err(findings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn environment() -> Environment {
+        Environment::of([
+            ("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef"),
+            ("TWILIO_AUTH_TOKEN", "the-token"),
+            ("TWILIO_FROM_NUMBER", "+14155550100"),
+        ])
+    }
+
+    fn loaded(text: &str) -> Result<Loaded, Findings> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("openclaw.json");
+        std::fs::write(&file, text).expect("a file");
+        load(&file, &environment())
+    }
+
+    /// A configuration that can be served, with these entries over it.
+    fn around(config: &Value) -> String {
+        let mut whole =
+            json!({ "enabled": true, "provider": "twilio", "publicUrl": "https://voice.acme.io/voice/webhook" });
+        if let (Some(whole), Some(config)) = (whole.as_object_mut(), config.as_object()) {
+            whole.extend(config.clone());
+        }
+        json!({ "plugins": { "entries": { "voice-call": { "enabled": true, "config": whole } } } }).to_string()
+    }
+
+    /// Any value, with many keys that mean something.
+    fn value() -> impl Strategy<Value = Value> {
+        let key = prop_oneof![
+            select(keys::CONFIG_KEYS.iter().map(|(name, _)| *name).collect::<Vec<_>>()).prop_map(str::to_owned),
+            select(vec!["plugins", "entries", "voice-call", "config", "$include", "secrets", "source", "id", "port"])
+                .prop_map(str::to_owned),
+            any::<String>(),
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            select(vec!["${TWILIO_AUTH_TOKEN}", "$${X}", "${X}", "+14155550132", "./openclaw.json", "..", "env"])
+                .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 5, move |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..4).prop_map(Value::from),
+                btree_map(key.clone(), inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn no_document_is_too_strange(value in value()) {
+            let _ = loaded(&value.to_string());
+            let _ = loaded(&around(&value));
+            let _ = loaded(&json!({ "plugins": { "entries": value.clone() }, "secrets": value }).to_string());
+        }
+
+        #[test]
+        fn no_text_is_too_strange(text in any::<String>(), brackets in "[\\[{}\\]:,'\"a0/*\\n\\\\-]{0,60}") {
+            let _ = loaded(&text);
+            let _ = loaded(&brackets);
+        }
+
+        #[test]
+        fn a_key_that_nobody_knows_is_found(key in "[a-zA-Z_]{1,20}", section in select(vec!["", "twilio", "serve", "outbound"])) {
+            let known = match section {
+                "twilio" => keys::TWILIO_KEYS,
+                "serve" => keys::SERVE_KEYS,
+                "outbound" => keys::OUTBOUND_KEYS,
+                _ => keys::CONFIG_KEYS,
+            };
+            prop_assume!(keys::find(known, &key).is_none());
+            let inner = json!({ key.clone(): 1 });
+            let config = if section.is_empty() { inner } else { json!({ section: inner }) };
+            let Err(findings) = loaded(&around(&config)) else { panic!("{key} was accepted") };
+            let path = format!("{ENTRY}.config.{section}{}{key}", if section.is_empty() { "" } else { "." });
+            prop_assert!(findings.iter().any(|finding| finding.path == path && finding.severity == Severity::Error));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_served() {
+        let config = json!({
+            "twilio": { "region": "ie1" },
+            "toNumber": "+14155550199",
+            "inboundPolicy": "allowlist",
+            "allowFrom": ["+14155550132"],
+            "inboundGreeting": "Hello.",
+            "numbers": { "+14155550100": { "inboundGreeting": "Hello from 100." } },
+            "maxDurationSeconds": 60,
+            "staleCallReaperSeconds": 0,
+            "maxConcurrentCalls": 4,
+            "serve": { "bind": "::1", "port": 4000, "path": "/voice/webhook/" },
+            "webhookSecurity": { "allowedHosts": ["Voice.acme.io"], "trustedProxyIPs": ["127.0.0.1"] },
+        });
+        let Loaded { voice_call, warnings } = loaded(&around(&config)).expect("a configuration");
+        assert_eq!(warnings, []);
+        assert_eq!((voice_call.region, voice_call.region.api()), (Region::Ie1, "https://api.dublin.ie1.twilio.com"));
+        assert_eq!(voice_call.from_number.as_str(), "+14155550100");
+        assert_eq!(voice_call.to_number.map(|number| number.to_string()).as_deref(), Some("+14155550199"));
+        assert_eq!(voice_call.inbound_policy, InboundPolicy::Allowlist);
+        assert_eq!(voice_call.allow_from, [PhoneNumber::parse("+14155550132").expect("a number")]);
+        let settings =
+            voice_call.numbers.get(&voice_call.from_number).and_then(|number| number.inbound_greeting.clone());
+        assert_eq!(settings.as_deref(), Some("Hello from 100."));
+        assert_eq!((voice_call.max_duration, voice_call.stale_call_reaper), (Duration::from_mins(1), None));
+        assert_eq!(voice_call.max_concurrent_calls, 4);
+        let serve = Serve { bind: "::1".parse().expect("an address"), port: 4000, path: "/voice/webhook".to_owned() };
+        assert_eq!(voice_call.serve, serve);
+        assert_eq!(voice_call.webhook_security.allowed_hosts, ["voice.acme.io"]);
+        assert_eq!(voice_call.outbound.default_mode, OutboundMode::Notify);
+    }
+
+    #[test]
+    fn what_is_not_written_has_the_defaults_of_openclaw() {
+        let voice_call = loaded(&around(&json!({}))).expect("a configuration").voice_call;
+        assert_eq!((voice_call.region, voice_call.inbound_policy), (Region::Us1, InboundPolicy::Disabled));
+        assert_eq!(voice_call.max_duration, Duration::from_mins(5));
+        assert_eq!(voice_call.stale_call_reaper, Some(Duration::from_mins(2)));
+        assert_eq!(voice_call.max_concurrent_calls, 1);
+        let serve =
+            Serve { bind: "127.0.0.1".parse().expect("an address"), port: 3334, path: "/voice/webhook".to_owned() };
+        assert_eq!(voice_call.serve, serve);
+        assert!(voice_call.allow_from.is_empty() && voice_call.numbers.is_empty());
     }
 }

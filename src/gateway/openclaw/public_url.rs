@@ -13,7 +13,7 @@ const PRIVATE_NAMES: [&str; 5] = ["localhost", "local", "internal", "lan", "home
 const EXAMPLE_NAMES: [&str; 6] = ["example", "example.com", "example.net", "example.org", "invalid", "test"];
 
 /// Reads the address under which Twilio reaches the gateway, and says what speaks against it.
-pub(super) fn parse(text: &str, path: &str, serve_path: &str, findings: &mut Findings) -> Option<Url> {
+pub(super) fn parse(text: &str, path: &str, findings: &mut Findings) -> Option<Url> {
     let remedy = "Write the address that Twilio calls, such as https://voice.example.com/voice/webhook.";
     let Ok(url) = Url::parse(text) else {
         findings.error(path, "is not a URL.", remedy);
@@ -24,44 +24,40 @@ pub(super) fn parse(text: &str, path: &str, serve_path: &str, findings: &mut Fin
         return None;
     };
     if !url.username().is_empty() || url.password().is_some() {
-        findings.error(
-            path,
-            "names a user.",
-            "Write it without a user: the signature is what Twilio proves itself by.",
-        );
+        findings.error(path, "names a user.", "Write it without one: Twilio proves itself by its signature.");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        findings.error(
-            path,
-            "has a query or a fragment.",
-            "Leave it out: the query of each request is put behind it when the signature is checked.",
-        );
+        let remedy = "Leave it out: the query of each request is put behind it when the signature is checked.";
+        findings.error(path, "has a query or a fragment.", remedy);
     }
     if is_private(&host) {
-        findings.error(
-            path,
-            "is an address that Twilio cannot reach: it is private to this machine or network.",
-            "Write the public address of the proxy or tunnel in front of the gateway.",
-        );
+        let remedy = "Write the public address of the proxy or tunnel in front of the gateway.";
+        findings.error(path, "is private to this machine or network: Twilio cannot reach it.", remedy);
     }
     if is_within_any(&host, &EXAMPLE_NAMES) {
         findings.warning(path, "is an example, which belongs to nobody.", "Write the host that the proxy serves.");
     }
     if url.scheme() == "http" {
-        findings.warning(
-            path,
-            "is http: callers' numbers pass the internet unencrypted.",
-            "Let the proxy serve https, and write https here and in Twilio's console.",
-        );
-    }
-    if normalised(url.path()) != serve_path {
-        findings.warning(
-            path,
-            "has another path than serve.path.",
-            format!("That works only behind a proxy that rewrites it. Otherwise let it end with {serve_path}."),
-        );
+        let remedy = "Let the proxy serve https, and write https here and in Twilio's console.";
+        findings.warning(path, "is http: callers' numbers pass the internet unencrypted.", remedy);
     }
     Some(url)
+}
+
+/// Compares the path that Twilio calls with the one that is served.
+pub(super) fn compare(url: &Url, served: &str, path: &str, findings: &mut Findings) {
+    if normalised(url.path()) != served {
+        let remedy = "That works only behind a proxy that rewrites it. Otherwise write the same path.";
+        findings.warning(path, "has another path than serve.path.", remedy);
+    }
+}
+
+/// Whether it is one path that requests can have, written in one way only.
+pub(super) fn is_path(path: &str) -> bool {
+    path.starts_with('/')
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'%' | b'"' | b'\\'))
+        && !path.contains("//")
+        && path.split('/').all(|step| !matches!(step, "." | ".."))
 }
 
 /// A path without the slash at its end, which counts for nothing.
@@ -132,12 +128,13 @@ mod tests {
             "[fe80::1]",
         ] {
             let mut findings = Findings::default();
-            parse(&format!("https://{host}/voice/webhook"), "publicUrl", "/voice/webhook", &mut findings);
+            parse(&format!("https://{host}/voice/webhook"), "publicUrl", &mut findings);
             assert_eq!(findings.errors(), 1, "{host}: {findings}");
         }
         for host in ["voice.acme.io", "203.0.113.7", "100.128.0.1", "[2001:db8::1]", "notlocalhost", "mylocal"] {
             let mut findings = Findings::default();
-            parse(&format!("https://{host}/voice/webhook/"), "publicUrl", "/voice/webhook", &mut findings);
+            let url = parse(&format!("https://{host}/voice/webhook/"), "publicUrl", &mut findings);
+            compare(&url.expect("a URL"), "/voice/webhook", "publicUrl", &mut findings);
             assert_eq!(findings, Findings::default(), "{host}");
         }
     }

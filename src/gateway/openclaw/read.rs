@@ -12,7 +12,7 @@ use super::finding::Findings;
 use super::keys::{
     self, CONFIG_KEYS, ENTRY_KEYS, NUMBER_KEYS, OUTBOUND_KEYS, SERVE_KEYS, TWILIO_KEYS, WEBHOOK_SECURITY_KEYS,
 };
-use super::public_url::{self, normalised};
+use super::public_url::{self, is_path, normalised};
 use super::secret::Sources;
 use super::section::{Section, e164};
 use super::{
@@ -24,6 +24,9 @@ use crate::phone::PhoneNumber;
 
 /// The plugin's name.
 const PLUGIN: &str = "voice-call";
+
+/// What is served unless something else is said.
+const PATH: &str = "/voice/webhook";
 
 /// Reads the plugin's entry. `None` only if something was found that stands in the way.
 pub(super) fn voice_call(document: &Node, environment: &Environment, findings: &mut Findings) -> Option<VoiceCall> {
@@ -239,14 +242,11 @@ fn serve(section: &Section<'_>, findings: &mut Findings) -> Serve {
             "Write \"127.0.0.1\" and let a proxy on this machine serve the public address, restricted to this one path.",
         );
     }
-    let path = section.text("path", findings).unwrap_or_else(|| "/voice/webhook".to_owned());
-    let is_path = path.starts_with('/')
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'%' | b'\\'))
-        && !path.contains("//")
-        && path.split('/').all(|step| !matches!(step, "." | ".."));
-    if !is_path {
+    let mut path = section.text("path", findings).unwrap_or_else(|| PATH.to_owned());
+    if !is_path(&path) {
         let remedy = "Write one absolute path of plain characters, such as \"/voice/webhook\".";
         findings.error(&section.at("path"), "is no path that requests could have.", remedy);
+        PATH.clone_into(&mut path);
     }
     let port = u16::try_from(port).unwrap_or_default();
     Serve { bind, port, path: normalised(&path).to_owned() }
@@ -293,7 +293,11 @@ fn public_url(config: &Section<'_>, serve_path: &str, findings: &mut Findings) -
     let path = config.at("publicUrl");
     let found = findings.errors();
     match config.text("publicUrl", findings) {
-        Some(text) => public_url::parse(&text, &path, serve_path, findings),
+        Some(text) => {
+            let url = public_url::parse(&text, &path, findings)?;
+            public_url::compare(&url, serve_path, &path, findings);
+            Some(url)
+        }
         None => {
             if findings.errors() == found {
                 findings.lacking(

@@ -126,7 +126,7 @@ async fn remove_next(app: &AppState, after: &mut String) -> anyhow::Result<bool>
         limit 1
         for update skip locked
         "#,
-        after,
+        after.as_str(),
     )
     .fetch_optional(&mut *tx)
     .await?;
