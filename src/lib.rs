@@ -35,8 +35,11 @@ pub mod approval;
 // It is sent once, and followed.
 pub mod dispatch;
 pub mod twilio;
-mod speech;
+pub mod speech;
 pub mod callback;
+
+// Calls that come in, by the configuration of an OpenClaw installation.
+pub mod gateway;
 
 // What all of it stands on.
 pub mod settings;
@@ -47,5 +50,5 @@ pub mod audit;
 mod integrations;
 pub mod verify;
 
-// The emulator of Twilio that stands in until there is an account.
+// The emulator of Twilio and ElevenLabs that stands in until there is an account.
 pub mod sandbox;

@@ -7,13 +7,16 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, audit, auth, callback, guard, integrations, metrics, operation, settings, speech, vault, web};
+use crate::{approval, audit, auth, callback, gateway, guard, integrations, metrics, operation, settings, speech, vault, web};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
     // Anybody: is it alive, what do its pages look like, what does a call play.
-    let open =
-        Router::new().merge(web::health::router()).merge(web::assets::router()).merge(speech::test_recording::router());
+    let open = Router::new()
+        .merge(web::health::router())
+        .merge(web::assets::router())
+        .merge(speech::test_recording::router())
+        .merge(speech::clips::router());
 
     // Whoever signed in, or holds a token. No other site can act in a person's name.
     let waiting = operation::api::waiting().merge(audit::export::router());
@@ -24,6 +27,7 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(approval::api::router())
         .merge(guard::api::router())
         .merge(operation::pages::router())
+        .merge(gateway::router())
         .merge(guard::page::router())
         .merge(integrations::pages::router())
         .merge(settings::pages::router())

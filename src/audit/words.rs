@@ -10,17 +10,24 @@ pub(super) struct Subject {
 }
 
 /// Every subject, in the order in which an operation meets them.
-pub(super) const SUBJECTS: [Subject; 10] = [
+pub(super) const SUBJECTS: [Subject; 11] = [
     Subject {
         name: "operation",
         label: "Requests",
         actions: &[
             ("operation.asked", "Requested"),
+            ("operation.prepared", "Made its speech"),
+            ("operation.not_prepared", "Could not make its speech"),
             ("operation.cancelled", "Cancelled"),
             ("operation.resolved", "Settled what happened"),
             ("operation.acknowledged", "Took it off the attention list"),
             ("operation.settled", "No news for so long that none is expected"),
         ],
+    },
+    Subject {
+        name: "clip",
+        label: "Speech",
+        actions: &[("clip.made", "Made speech of a text"), ("clip.failed", "Could not make speech of a text")],
     },
     Subject {
         name: "approval",
@@ -51,6 +58,19 @@ pub(super) const SUBJECTS: [Subject; 10] = [
         name: "twilio",
         label: "Reports",
         actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
+    },
+    Subject { name: "clip", label: "Clips", actions: &[("clip.deleted", "Removed a clip that nothing needs")] },
+    Subject {
+        name: "inbound_call",
+        label: "Inbound calls",
+        actions: &[
+            ("inbound_call.taken", "A call came in"),
+            ("inbound_call.refused", "A call came in and was refused"),
+            ("inbound_call.unasked", "A call was reported that the gateway was not asked about"),
+            ("inbound_call.reported", "Twilio reported on a call"),
+            ("inbound_call.looked_up", "Asked Twilio how a call stands"),
+            ("inbound_call.conflicted", "Twilio contradicted itself about a call"),
+        ],
     },
     Subject {
         name: "hold",
@@ -93,10 +113,14 @@ pub(super) const SUBJECTS: [Subject; 10] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 7] = [
+pub(super) const PARTS: [(&str, &str); 10] = [
+    ("speech", "Speech"),
+    ("approval", "Rule of approval"),
     ("dispatch", "Dispatcher"),
     ("twilio", "Twilio"),
+    ("gateway", "Voice gateway"),
     ("clock", "Clock"),
+    ("cleaning", "Cleaning"),
     ("reconciler", "Reconciler"),
     ("start", "Start of the service"),
     ("first start", "First start of the service"),

@@ -1,11 +1,11 @@
-//! `sandbox`: the emulator of Twilio alone.
+//! `sandbox`: the emulator of Twilio and ElevenLabs alone.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use mission_control::phone::PhoneNumber;
-use mission_control::sandbox::{self, CredentialSource, Credentials, Options, Pace};
+use mission_control::sandbox::{self, CredentialSource, Credentials, KeySource, Options, Pace};
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,9 @@ pub(super) struct Arguments {
     /// Its auth token, with which it also signs callbacks.
     #[arg(long)]
     auth_token: SecretString,
+    /// The key that requests to ElevenLabs must show; without it none of them is served.
+    #[arg(long)]
+    elevenlabs_key: Option<SecretString>,
     /// A number of the account, in E.164; may be repeated. +15005550006 is always one.
     #[arg(long = "number")]
     numbers: Vec<PhoneNumber>,
@@ -42,6 +45,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = Options {
         listen: arguments.listen,
         credentials: CredentialSource::Fixed(credentials),
+        elevenlabs_key: KeySource::Fixed(arguments.elevenlabs_key),
         journal: arguments.journal,
         callbacks_to: None,
         pace: Pace::Standard,
@@ -49,6 +53,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let sandbox = sandbox::start(options, &tasks, stop.clone()).await?;
     writeln!(std::io::stdout(), "Twilio sandbox: {}", sandbox.base_url())?;
+    writeln!(std::io::stdout(), "ElevenLabs sandbox: {}", sandbox.base_url())?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

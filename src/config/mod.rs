@@ -1,6 +1,7 @@
 //! Settings that are read once at start: `config/default.toml`, then a file, then the environment. They are parsed into
 //! what they mean, or the service refuses to start with the setting's name and the remedy.
 
+mod clips;
 mod layers;
 mod operating;
 mod public_url;
@@ -11,11 +12,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use clips::ClipSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, WrongSetting};
+pub use clips::{Bucket, ClipStorage};
+pub(crate) use operating::is_speech_id;
+pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, VoiceSettings, WrongSetting};
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -87,14 +91,14 @@ impl Environment {
     }
 
     /// A variable that is set, and not to nothing or to a placeholder.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty() && !value.starts_with("PLACEHOLDER"))
     }
 
-    fn secret(&self, name: &str) -> Option<SecretString> {
+    pub(crate) fn secret(&self, name: &str) -> Option<SecretString> {
         self.get(name).map(SecretString::from)
     }
 }
@@ -112,10 +116,12 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Where Twilio's API is; `None`: the embedded sandbox, or Twilio itself in live mode.
     pub twilio_base_url: Option<Url>,
-    /// Where `ElevenLabs`' API is.
+    /// Where `ElevenLabs`' API is; `None`: the embedded sandbox, or `ElevenLabs` itself in live mode.
     pub elevenlabs_base_url: Option<Url>,
     /// Address of the embedded sandbox.
     pub sandbox_listen: SocketAddr,
+    /// Where the audio of calls from text is kept.
+    pub clips: ClipStorage,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// What is logged.
@@ -173,12 +179,16 @@ struct File {
     twilio_base_url: String,
     elevenlabs_base_url: String,
     sandbox_listen: SocketAddr,
+    clips_url: String,
+    clips_endpoint: String,
+    clips_region: String,
     trusted_proxies: Vec<IpAddr>,
     log: String,
     log_format: LogFormat,
     approval: Approval,
     dispatch: Dispatch,
     api: Api,
+    voice: VoiceSettings,
 }
 
 impl Config {
@@ -198,7 +208,9 @@ impl Config {
             "" => None,
             text => Some(PublicUrl::parse(text).map_err(anyhow::Error::msg)?),
         };
+        let clips = ClipSettings { url: &file.clips_url, endpoint: &file.clips_endpoint, region: &file.clips_region };
         let config = Self {
+            clips: ClipStorage::read(&clips, environment, &file.data_dir)?,
             listen: file.listen,
             data_dir: file.data_dir,
             mode: file.mode,
@@ -219,7 +231,7 @@ impl Config {
                 elevenlabs_api_key: environment.secret("ELEVENLABS_API_KEY"),
             },
             webhook_shared_keys: shared_keys(environment)?,
-            operating: Operating { approval: file.approval, dispatch: file.dispatch, api: file.api },
+            operating: Operating { approval: file.approval, dispatch: file.dispatch, api: file.api, voice: file.voice },
             locked,
         };
         config.operating.validate()?;

@@ -54,6 +54,8 @@ pub struct Operating {
     pub dispatch: Dispatch,
     /// What callers must bring.
     pub api: Api,
+    /// Who speaks in calls from text.
+    pub voice: VoiceSettings,
 }
 
 /// Settings of the approval; see `config/default.toml`.
@@ -140,6 +142,28 @@ pub struct Api {
     pub require_idempotency_key: bool,
 }
 
+/// Settings of speech; see `config/default.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceSettings {
+    /// The voice at `ElevenLabs` that speaks unless a request names another; empty: chosen from the account's own.
+    pub voice_id: String,
+    /// The model that makes the speech unless a request names another; empty: chosen from the account's own.
+    pub model_id: String,
+    /// How long a recording is kept after the last operation that needs it ended.
+    pub clips_kept_hours: u32,
+}
+
+/// Longest name of a voice or a model; those of `ElevenLabs` have some 20 characters.
+const LONGEST_ID: usize = 120;
+
+/// Whether this can be the id of a voice or a model: letters, digits, hyphens and underscores.
+pub(crate) fn is_speech_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= LONGEST_ID
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
 /// A setting whose value cannot work.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{setting} is {value}. {remedy}")]
@@ -182,6 +206,15 @@ impl Operating {
             let remedy = "Choose 0 (no limit) to 10000 a second.".to_owned();
             WrongSetting { setting, value: rate.to_string(), remedy }
         });
-        seconds.chain(rates).collect()
+        let ids = [("voice.voice_id", &self.voice.voice_id), ("voice.model_id", &self.voice.model_id)];
+        let ids = ids.into_iter().filter(|(_, id)| !id.is_empty() && !is_speech_id(id)).map(|(setting, id)| {
+            let remedy = "Copy the id from ElevenLabs: letters, digits, hyphens and underscores.".to_owned();
+            WrongSetting { setting, value: format!("{:?}", id.chars().take(40).collect::<String>()), remedy }
+        });
+        let hours = Some(self.voice.clips_kept_hours).filter(|hours| !(1..=8760).contains(hours)).map(|hours| {
+            let remedy = "Choose 1 to 8760 hours.".to_owned();
+            WrongSetting { setting: "voice.clips_kept_hours", value: hours.to_string(), remedy }
+        });
+        seconds.chain(rates).chain(ids).chain(hours).collect()
     }
 }

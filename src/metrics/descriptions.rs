@@ -3,7 +3,7 @@
 use metrics::{Recorder as _, SharedString};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-const COUNTERS: [(&str, &str); 5] = [
+const COUNTERS: [(&str, &str); 7] = [
     (
         "mission_control_http_requests_total",
         "Requests answered by this process, by method, route template (never the path) and status.",
@@ -25,6 +25,11 @@ const COUNTERS: [(&str, &str); 5] = [
         "Outcomes of attempts since this process started, by all processes and 30 s late; take the max over instances. \
          An unknown outcome that becomes known later counts under both.",
     ),
+    (
+        "mission_control_syntheses_total",
+        "Texts that this process had ElevenLabs read aloud, by outcome: made, or the code of the reason why not.",
+    ),
+    ("mission_control_synthesis_characters_total", "Characters that ElevenLabs charged for them."),
 ];
 
 const GAUGES: [(&str, &str); 14] = [

@@ -31,6 +31,10 @@ const SECONDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 /// How often measured durations are sorted into their bounds, so that they take no room while nobody asks.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// Speech that was asked for, and what it cost.
+const SYNTHESES: &str = "mission_control_syntheses_total";
+const CHARACTERS: &str = "mission_control_synthesis_characters_total";
+
 /// Nothing of ours is filtered by it.
 static METADATA: Metadata<'static> = Metadata::new("mission_control", Level::INFO, None);
 
@@ -69,6 +73,9 @@ impl Metrics {
             orphan: callback("orphan"),
             bad_signature: callback("bad_signature"),
         };
+        // There from the start, so that the first one is seen as an increase.
+        counter(&recorder, SYNTHESES, vec![Label::new("outcome", "made")]).increment(0);
+        counter(&recorder, CHARACTERS, Vec::new()).increment(0);
         let build = vec![Label::new("version", env!("CARGO_PKG_VERSION")), Label::new("mode", mode.as_str())];
         gauge(&recorder, "mission_control_build_info", build).set(1.0);
         gauge(&recorder, "process_start_time_seconds", Vec::new()).set(seconds(now));
@@ -79,6 +86,12 @@ impl Metrics {
     /// Where reports of Twilio's are counted.
     pub(crate) fn callbacks(&self) -> &Callbacks {
         &self.0.callbacks
+    }
+
+    /// Counts a synthesis by what became of it, and the characters that it cost.
+    pub(crate) fn count_synthesis(&self, outcome: &'static str, characters: u64) {
+        self.counter(SYNTHESES, vec![Label::new("outcome", outcome)]).increment(1);
+        self.counter(CHARACTERS, Vec::new()).increment(characters);
     }
 
     fn text(&self) -> String {

@@ -169,7 +169,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, received: Received) -> Result<A
 }
 
 /// Counts a request out, also when its caller has hung up.
-struct Leaving<'a>(&'a Shared);
+pub(super) struct Leaving<'a>(pub(super) &'a Shared);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {

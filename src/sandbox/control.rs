@@ -115,7 +115,7 @@ fn ledger(shared: &Shared) -> Value {
             "audio": call.audio,
         })
     });
-    json!({ "messages": messages, "calls": calls, "syntheses": [] })
+    json!({ "messages": messages, "calls": calls, "syntheses": shared.syntheses() })
 }
 
 /// A line for each of one kind: what all have, and what `own` says of it.

@@ -25,6 +25,29 @@ pub struct Credentials {
 #[error("the credentials in force cannot be read at this moment")]
 pub struct NotKnown;
 
+/// Asks for the key of `ElevenLabs` in force; `None` while there is none.
+pub type KeyLookup = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<SecretString>, NotKnown>> + Send + Sync>;
+
+/// Where the key of `ElevenLabs` comes from that is accepted.
+pub enum KeySource {
+    /// Without one nobody is served.
+    Fixed(Option<SecretString>),
+    /// Asked at each use, so that a change in the vault counts at once.
+    Dynamic(KeyLookup),
+}
+
+impl KeySource {
+    /// Whether this is the value of a header with exactly that key.
+    #[expect(clippy::disallowed_methods, reason = "compared here, in constant time, and not kept")]
+    pub(super) async fn admits(&self, given: &HeaderValue) -> Result<bool, NotKnown> {
+        let key = match self {
+            Self::Fixed(key) => key.clone(),
+            Self::Dynamic(lookup) => lookup().await?,
+        };
+        Ok(key.is_some_and(|key| key.expose_secret().as_bytes().ct_eq(given.as_bytes()).into()))
+    }
+}
+
 /// Asks for the credentials in force; `None` while there are none.
 pub type CredentialLookup = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<Credentials>, NotKnown>> + Send + Sync>;
 

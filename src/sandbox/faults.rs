@@ -1,7 +1,8 @@
 //! Faults on demand: `POST /sandbox/faults` with a list such as
 //! `[{"fault": "accept_then_drop"}, {"fault": {"slow": {"ms": 2000}}, "times": 3, "to": "+14155550100"}]`.
 //!
-//! Each is used up `times` times (default 1), in the order given, by requests that match it, for messages or for calls.
+//! With `"on": "synthesise"` or `"on": "account"` a fault of requests strikes those to `ElevenLabs`.
+//! Each is used up `times` times (default 1), in the order given, by requests that match it, for messages, calls or speech.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,13 @@ pub enum Fault {
     /// Not done; refused with this code.
     Refuse { code: u32, status: u16 },
 
+    /// Speech: the characters are used up (401, as `ElevenLabs` says it); not done.
+    QuotaExceeded,
+    /// Speech: a 200 that claims to be MP3 and is none; not done.
+    NotAudio,
+    /// Speech: refused with this code; not done.
+    RefuseSpeech { code: String, status: u16 },
+
     /// One callback is never sent.
     CallbackLost,
     /// One callback is sent `n` times in all.
@@ -80,6 +88,16 @@ pub enum On {
     Create,
     Fetch,
     List,
+    /// Text to speech at `ElevenLabs`.
+    Synthesise,
+    /// Voices, models and subscription at `ElevenLabs`.
+    Account,
+}
+
+impl On {
+    fn is_speech(self) -> bool {
+        matches!(self, Self::Synthesise | Self::Account)
+    }
 }
 
 /// A fault that waits for its victims.
@@ -89,7 +107,7 @@ pub struct Armed {
     pub fault: Fault,
     #[serde(default = "once")]
     pub times: u32,
-    /// Only for this recipient.
+    /// Only for this recipient; for speech, only for this voice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Only for this kind of request; without meaning for faults of callbacks and lists.
@@ -108,6 +126,9 @@ impl Fault {
             Self::CallbacksReordered => Moment::Life,
             Self::CallbackBeforeAnswer => Moment::Acceptance,
             Self::ListLag { .. } => Moment::Listing,
+            Self::QuotaExceeded | Self::NotAudio | Self::RefuseSpeech { .. } if !on.is_speech() => {
+                Moment::Request(On::Synthesise)
+            }
             _ => Moment::Request(on),
         };
         own == moment
@@ -117,12 +138,15 @@ impl Fault {
 impl Armed {
     /// What is wrong with it, if it can never do what it says.
     pub(super) fn check(&self) -> Result<(), String> {
-        match self.fault {
+        match &self.fault {
             _ if self.times == 0 => Err("field `times` must be at least 1".to_owned()),
-            Fault::Refuse { status, .. } if !(400..=599).contains(&status) => {
+            Fault::Refuse { .. } | Fault::QueueFull429 | Fault::AcceptLate { .. } if self.on.is_speech() => {
+                Err("this is a fault of messages and calls; for speech, see `refuse_speech` and `slow`".to_owned())
+            }
+            Fault::Refuse { status, .. } | Fault::RefuseSpeech { status, .. } if !(400..=599).contains(status) => {
                 Err("field `status` must be 400 to 599".to_owned())
             }
-            Fault::CallbackRepeated { n } if n < 2 => {
+            Fault::CallbackRepeated { n } if *n < 2 => {
                 Err("field `n` counts all arrivals and must be at least 2".to_owned())
             }
             _ => Ok(()),

@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{accounts::Account, calls::Call, incoming_numbers::OwnNumber, messages::Message};
+use super::{accounts::Account, calls::Call, elevenlabs::Synthesis, incoming_numbers::OwnNumber, messages::Message};
 
 /// Owner only: callback URLs carry the reference that makes a callback believed.
 const MODE: u32 = 0o600;
@@ -22,6 +22,7 @@ pub(super) enum Line {
     Account { account: Account },
     Number { number: OwnNumber },
     Call { call: Box<Call> },
+    Synthesis { synthesis: Box<Synthesis> },
     Message(Box<Message>),
 }
 
@@ -40,6 +41,12 @@ impl From<OwnNumber> for Line {
 impl From<Call> for Line {
     fn from(call: Call) -> Self {
         Self::Call { call: Box::new(call) }
+    }
+}
+
+impl From<Synthesis> for Line {
+    fn from(synthesis: Synthesis) -> Self {
+        Self::Synthesis { synthesis: Box::new(synthesis) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sandbox: an emulator of Twilio over real HTTP on loopback, embedded in the server or run on its own, so that
+//! The sandbox: an emulator of Twilio and `ElevenLabs` over real HTTP on loopback, embedded in the server or run on its own, so that
 //! everything up to the phone network can be tried, and broken, before there is an account.
 //!
 //! It speaks Twilio's paths (`/2010-04-01/Accounts/{AccountSid}/...`), error bodies and headers; any official Twilio SDK
@@ -83,9 +83,23 @@
 //! | `+15005550102` | `no-answer` |
 //! | `+15005550104` | `failed`: the carrier cannot connect it |
 //!
+//! # Speech
+//!
+//! On the same address it speaks the paths of `ElevenLabs`, with its header `xi-api-key` and its errors:
+//!
+//! | path | |
+//! |---|---|
+//! | `POST /v1/text-to-speech/{voice_id}` | `mp3_44100_*`; 404 `voice_not_found`, 400 `model_not_found` and `max_character_limit_exceeded`, 401 `quota_exceeded`, 422 for what does not fit |
+//! | `GET /v2/voices`, `GET /v1/voices` | four voices, made up for the sandbox |
+//! | `GET /v1/models` | with `maximum_text_length_per_request` |
+//! | `GET /v1/user/subscription` | a million characters in a calendar month, less what was used |
+//!
+//! What is made can be played: a tone for each letter, silence for each gap, 52 ms each. The same text in the same voice
+//! makes the same bytes, every time.
+//!
 //! # Control
 //!
-//! `POST|GET|DELETE /sandbox/faults` ([`faults`]), `GET /sandbox/ledger`, `POST /sandbox/messages/{sid}/status` and
+//! `POST|GET|DELETE /sandbox/faults` ([`faults`]), `GET /sandbox/ledger` (what was accepted, and read aloud), `POST /sandbox/messages/{sid}/status` and
 //! `POST /sandbox/calls/{sid}/status` (`{"status": "delivered"}`, with `error_code` if wanted; a call that is put
 //! `in-progress` has its script followed) and `POST /sandbox/reset`. They need no password: they only answer on loopback, to a loopback `Host` (a web page that rebinds its name has another one) and to no request with an `Origin`.
 
@@ -97,6 +111,7 @@ mod calls;
 mod control;
 mod credentials;
 mod destination;
+mod elevenlabs;
 pub mod faults;
 mod incoming_numbers;
 mod journal;
@@ -121,7 +136,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use credentials::{CredentialLookup, CredentialSource, Credentials, NotKnown};
+pub use credentials::{CredentialLookup, CredentialSource, Credentials, KeyLookup, KeySource, NotKnown};
 
 use calls::Call;
 use journal::Journal;
@@ -133,6 +148,8 @@ pub struct Options {
     /// Where it listens; port 0 takes a free one. Anything but loopback is refused.
     pub listen: SocketAddr,
     pub credentials: CredentialSource,
+    /// The key that requests to `ElevenLabs` must show.
+    pub elevenlabs_key: KeySource,
     /// The file that its state is appended to and resumed from; without one a restart forgets everything.
     pub journal: Option<PathBuf>,
     /// An origin (such as the public URL) whose callbacks are signed as given but sent, in plain HTTP, to this address.
@@ -190,7 +207,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// What to use in place of `https://api.twilio.com`.
+    /// What to use in place of `https://api.twilio.com`, and of `https://api.elevenlabs.io`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -213,6 +230,7 @@ pub async fn start(options: Options, tasks: &TaskTracker, stop: CancellationToke
     let address = listener.local_addr().map_err(|error| Error::Listen(listen, error))?;
     let shared = Arc::new(Shared {
         credentials: options.credentials,
+        elevenlabs_key: options.elevenlabs_key,
         callbacks_to: options.callbacks_to,
         pace: options.pace,
         client: callback::client().map_err(Error::Client)?,

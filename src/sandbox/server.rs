@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     answer::{Answer, Unanswered, empty},
-    api, control,
+    api, control, elevenlabs,
     state::Shared,
 };
 
@@ -74,6 +74,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answe
     let received = Received { method: parts.method, uri: parts.uri, headers: parts.headers, body: body.to_bytes() };
     if received.uri.path().starts_with("/sandbox/") {
         Ok(control::answer(&shared, &received).await)
+    } else if elevenlabs::is_at(received.uri.path()) {
+        elevenlabs::answer(&shared, received).await
     } else {
         api::answer(&shared, received).await
     }

@@ -10,10 +10,11 @@ use time::OffsetDateTime;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    CredentialSource, Pace,
+    CredentialSource, KeySource, Pace,
     answer::Refusal,
     api::ApiRequest,
     calls::Call,
+    elevenlabs::Synthesis,
     faults::{self, Armed, Fault, Moment},
     journal::{Journal, Line},
     life::Change,
@@ -26,6 +27,7 @@ use super::{
 /// Everything that requests and lives share.
 pub(super) struct Shared {
     pub(super) credentials: CredentialSource,
+    pub(super) elevenlabs_key: KeySource,
     pub(super) callbacks_to: Option<(String, SocketAddr)>,
     pub(super) pace: Pace,
     pub(super) client: reqwest::Client,
@@ -41,6 +43,8 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) messages: Shelf<Message>,
     pub(super) calls: Shelf<Call>,
+    /// What was read aloud, oldest first.
+    syntheses: Vec<Synthesis>,
     register: Register,
     faults: Vec<Armed>,
     journal: Option<Journal>,
@@ -51,6 +55,7 @@ pub(super) fn resumed(journal: Option<Journal>, lines: Vec<Line>) -> Mutex<State
     let mut state = State {
         messages: Shelf::default(),
         calls: Shelf::default(),
+        syntheses: Vec::new(),
         register: Register::default(),
         faults: Vec::new(),
         journal,
@@ -81,6 +86,7 @@ impl State {
             Line::Account { account } => self.register.put_account(account),
             Line::Number { number } => self.register.put_number(number),
             Line::Call { call } => self.calls.put(*call),
+            Line::Synthesis { synthesis } => self.syntheses.push(*synthesis),
             Line::Message(message) => self.messages.put(*message),
         }
     }
@@ -118,6 +124,22 @@ impl Shared {
         let changed = change(&state.register)?;
         state.make(changed.clone().into())?;
         Ok(changed)
+    }
+
+    /// Takes in the synthesis that `make` allows, given those before it.
+    pub(super) fn synthesise<E: From<Refusal>>(
+        &self,
+        make: impl FnOnce(&[Synthesis]) -> Result<Synthesis, E>,
+    ) -> Result<Synthesis, E> {
+        let mut state = self.state();
+        let made = make(&state.syntheses)?;
+        state.make(made.clone().into())?;
+        Ok(made)
+    }
+
+    /// All that was read aloud, oldest first.
+    pub(super) fn syntheses(&self) -> Vec<Synthesis> {
+        self.state().syntheses.clone()
     }
 
     /// Takes in something new.
@@ -189,6 +211,7 @@ impl Shared {
         }
         state.messages = Shelf::default();
         state.calls = Shelf::default();
+        state.syntheses = Vec::new();
         state.register = Register::default();
         state.faults.clear();
         Ok(())

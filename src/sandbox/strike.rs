@@ -75,8 +75,11 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: ApiRequest, fault: Fau
             late.await.ok().flatten().ok_or(Unanswered)?
         }
 
-        // These strike at other moments and never arrive here.
-        Fault::CallbackLost
+        // These strike at other moments, or elsewhere, and never arrive here.
+        Fault::QuotaExceeded
+        | Fault::NotAudio
+        | Fault::RefuseSpeech { .. }
+        | Fault::CallbackLost
         | Fault::CallbackRepeated { .. }
         | Fault::CallbackDelayed { .. }
         | Fault::CallbacksReordered

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::document;
-use crate::config::{Config, Environment, Mode, OnUnknown, Operating};
+use crate::config::{Config, Environment, Mode, OnUnknown, Operating, is_speech_id};
 use crate::web::text;
 
 /// The word that leaves a choice to the mode.
@@ -42,10 +42,14 @@ pub(super) enum Kind {
     Seconds,
     /// So many of these a second; 0 is no limit.
     Rate(&'static str),
+    /// Whole hours.
+    Hours,
+    /// The id of a voice or a model at `ElevenLabs`; empty is none in particular.
+    SpeechId,
 }
 
 /// All of them, as they stand on the page.
-pub(super) static SETTINGS: [Setting; 13] = [
+pub(super) static SETTINGS: [Setting; 16] = [
     Setting {
         name: "approval.required",
         label: "Approval required",
@@ -141,6 +145,29 @@ pub(super) static SETTINGS: [Setting; 13] = [
         kind: Kind::Choice(ON_OFF),
         by_mode: None,
     },
+    Setting {
+        name: "voice.voice_id",
+        label: "Voice",
+        meaning: "Who speaks in calls from text, unless a request names another voice.",
+        kind: Kind::SpeechId,
+        by_mode: None,
+    },
+    Setting {
+        name: "voice.model_id",
+        label: "Model",
+        meaning: "What makes the speech, unless a request names another model. Models differ in quality, price and in how \
+            much text they take.",
+        kind: Kind::SpeechId,
+        by_mode: None,
+    },
+    Setting {
+        name: "voice.clips_kept_hours",
+        label: "Recordings are kept",
+        meaning: "How long the recording of a call from text stays after the last operation that needs it ended. Its row \
+            stays.",
+        kind: Kind::Hours,
+        by_mode: None,
+    },
 ];
 
 impl Setting {
@@ -187,6 +214,11 @@ impl Setting {
             Kind::Seconds => {
                 typed.parse::<u32>().map(|seconds| json!(seconds)).map_err(|_| "Write whole seconds, for example 3600.")
             }
+            Kind::Hours => {
+                typed.parse::<u32>().map(|hours| json!(hours)).map_err(|_| "Write whole hours, for example 24.")
+            }
+            Kind::SpeechId if typed.is_empty() || is_speech_id(typed) => Ok(json!(typed)),
+            Kind::SpeechId => Err("Copy the id from ElevenLabs: letters, digits, hyphens and underscores."),
             Kind::Rate(_) if typed.is_empty() && self.by_mode.is_some() => Ok(json!(BY_MODE)),
             Kind::Rate(_) => typed
                 .parse::<f64>()
@@ -210,6 +242,12 @@ impl Setting {
                 Some(seconds) => text::span(time::Duration::seconds(seconds)),
                 None => value.to_string(),
             },
+            (Kind::Hours, value) => match value.as_i64() {
+                Some(hours) => text::span(time::Duration::hours(hours)),
+                None => value.to_string(),
+            },
+            (Kind::SpeechId, Value::String(id)) if id.is_empty() => "Chosen from the account’s own".to_owned(),
+            (Kind::SpeechId, value) => self.written(value),
             (Kind::Rate(noun), value) => match value.as_f64() {
                 Some(0.0) => "No limit of ours".to_owned(),
                 Some(1.0) => format!("1 {noun} a second"),
@@ -243,6 +281,7 @@ impl Setting {
             (_, Some([sandbox, live])) => {
                 format!("{words} (sandbox: {}; live: {})", lower(&sandbox), lower(&live))
             }
+            (Kind::Hours, None) => format!("{default} hours"),
             (Kind::Seconds, None) if words != format!("{default} s") => format!("{default}, which is {words}"),
             _ => words,
         }

@@ -82,7 +82,8 @@ impl Field {
     /// What stands behind a typed value; `None` if it is chosen.
     fn unit(&self) -> Option<&'static str> {
         match self.setting.kind {
-            Kind::Choice(_) => None,
+            Kind::Choice(_) | Kind::SpeechId => None,
+            Kind::Hours => Some("hours"),
             Kind::Seconds => Some("seconds"),
             Kind::Rate(_) => Some("a second"),
         }

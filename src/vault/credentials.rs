@@ -55,6 +55,12 @@ impl Vault {
         self.phone_number_among(&self.held().await?)
     }
 
+    /// The key of `ElevenLabs` as of now.
+    pub async fn elevenlabs_key(&self) -> Result<Option<SecretString>, VaultError> {
+        let key = self.value(&self.held().await?, VaultName::ElevenlabsApiKey)?;
+        Ok(key.map(|(key, ..)| key))
+    }
+
     #[expect(clippy::disallowed_methods, reason = "a telephone number is no secret")]
     fn phone_number_among(&self, held: &[Held]) -> Result<Option<PhoneNumber>, VaultError> {
         let name = VaultName::TwilioPhoneNumber;
@@ -109,14 +115,16 @@ impl Vault {
         };
         let derive = |label| format!("{:032x}", self.ring.primary().derive(label, self.deployment));
         match name {
-            _ if !self.sandbox_defaults => None,
+            _ if !self.generated.contains(&name) => None,
             VaultName::TwilioPhoneNumber => Some(SecretString::from(SANDBOX_NUMBER)),
             _ if pair.iter().any(is_set) => None,
             VaultName::TwilioAccountSid => {
                 Some(SecretString::from(format!("AC{}", derive("mission-control/sandbox/account-sid"))))
             }
             VaultName::TwilioAuthToken => Some(SecretString::from(derive("mission-control/sandbox/auth-token"))),
-            VaultName::ElevenlabsApiKey => None,
+            VaultName::ElevenlabsApiKey => {
+                Some(SecretString::from(format!("sk_{}", derive("mission-control/sandbox/elevenlabs-key"))))
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::config::{EnvironmentCredentials, MasterKeySource, Mode};
+use crate::config::{Config, EnvironmentCredentials, MasterKeySource, Mode};
 use crate::database;
 
 use cipher::Place;
@@ -58,8 +58,8 @@ pub struct Vault {
     deployment: Uuid,
     ring: Arc<KeyRing>,
     environment: Arc<EnvironmentCredentials>,
-    /// Whether generated credentials stand behind all others.
-    sandbox_defaults: bool,
+    /// The names behind whose other values generated ones stand.
+    generated: &'static [VaultName],
     /// Newest version of the auth token that is known to have verified a callback.
     noted_signature: Arc<AtomicI32>,
     sender: Arc<Remembered>,
@@ -88,7 +88,7 @@ impl Vault {
             deployment,
             ring: Arc::new(ring),
             environment: Arc::new(environment),
-            sandbox_defaults: false,
+            generated: &[],
             noted_signature: Arc::new(AtomicI32::new(0)),
             sender: Arc::default(),
         })
@@ -97,7 +97,22 @@ impl Vault {
     /// The same vault with generated credentials behind all others, for the embedded sandbox; never in live mode.
     #[must_use]
     pub fn with_sandbox_defaults(self) -> Self {
-        Self { sandbox_defaults: self.mode == Mode::Sandbox, ..self }
+        self.with_generated(&VaultName::ALL)
+    }
+
+    /// The same vault with generated credentials for what is emulated within the service by these settings.
+    #[must_use]
+    pub fn with_defaults_of(self, config: &Config) -> Self {
+        match (config.embeds_sandbox(), &config.elevenlabs_base_url) {
+            (false, _) => self,
+            (true, None) => self.with_sandbox_defaults(),
+            // An emulator of ElevenLabs elsewhere knows nothing of a key that is generated here.
+            (true, Some(_)) => self.with_generated(&VaultName::TWILIO),
+        }
+    }
+
+    fn with_generated(self, names: &'static [VaultName]) -> Self {
+        Self { generated: if self.mode == Mode::Sandbox { names } else { &[] }, ..self }
     }
 
     fn place(&self, name: VaultName, version: i32) -> Place<'static> {

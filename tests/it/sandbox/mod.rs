@@ -27,7 +27,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
 };
 use mission_control::{
-    sandbox::{self, CredentialSource, Credentials, Options, Pace, Sandbox},
+    sandbox::{self, CredentialSource, Credentials, KeySource, Options, Pace, Sandbox},
     twilio::signature::{Body, SIGNATURE_HEADER, Signed, verify},
 };
 use reqwest::{Client, Response};
@@ -38,6 +38,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const SPEECH_KEY: &str = "sk_0123456789abcdef0123456789abcdef0123456789abcdef";
 const OWN: &str = "+15005550006";
 const SECOND: &str = "+15005550016";
 const RECIPIENT: &str = "+14155552671";
@@ -60,6 +61,7 @@ fn options(pace: Pace) -> Options {
     Options {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         credentials: CredentialSource::Fixed(credentials()),
+        elevenlabs_key: KeySource::Fixed(Some(SecretString::from(SPEECH_KEY))),
         journal: None,
         callbacks_to: None,
         pace,
