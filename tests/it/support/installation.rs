@@ -13,6 +13,8 @@ use super::service::{eventually, text};
 
 pub(crate) const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
 pub(crate) const AUTH_TOKEN: &str = "5d41402abc4b2a76b9719d911017c592";
+/// What the sandbox's ElevenLabs wants to be shown.
+pub(crate) const ELEVENLABS_KEY: &str = "sk_0123456789abcdef0123456789abcdef";
 pub(crate) const MASTER_KEY: &str = "shared:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// What several processes share: a database, a Twilio (the sandbox as a process of its own), and a person's token.
@@ -28,7 +30,7 @@ impl Installation {
     pub(crate) async fn new() -> Self {
         let (database, folder) = (fresh_database().await, tempfile::tempdir().expect("a folder"));
         let sandbox = Running::start(
-            &["sandbox", "--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN],
+            &["sandbox", "--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN, "--elevenlabs-key", ELEVENLABS_KEY],
             &[],
             "Twilio sandbox",
             &folder.path().join("sandbox"),

@@ -57,7 +57,12 @@ impl Sweep {
 
     /// A process that nothing happens to. Clients and Twilio find it where they found the others.
     pub(super) fn survivor(&mut self) -> Running {
-        self.start(&[])
+        self.survivor_with(&[])
+    }
+
+    /// The same with settings of its own.
+    pub(super) fn survivor_with(&mut self, own: &[(&str, &str)]) -> Running {
+        self.start(own)
     }
 
     fn start(&mut self, own: &[(&str, &str)]) -> Running {

@@ -16,5 +16,6 @@ mod pause;
 mod phase;
 mod points;
 mod rotation;
+mod speech;
 mod system_calls;
 mod verdict;
