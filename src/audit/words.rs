@@ -26,8 +26,12 @@ pub(super) const SUBJECTS: [Subject; 11] = [
     },
     Subject {
         name: "clip",
-        label: "Speech",
-        actions: &[("clip.made", "Made speech of a text"), ("clip.failed", "Could not make speech of a text")],
+        label: "Clips",
+        actions: &[
+            ("clip.made", "Made speech of a text"),
+            ("clip.failed", "Could not make speech of a text"),
+            ("clip.deleted", "Removed a clip that nothing needs"),
+        ],
     },
     Subject {
         name: "approval",
@@ -100,12 +104,13 @@ pub(super) const SUBJECTS: [Subject; 11] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 9] = [
+pub(super) const PARTS: [(&str, &str); 10] = [
     ("speech", "Speech"),
     ("approval", "Rule of approval"),
     ("dispatch", "Dispatcher"),
     ("twilio", "Twilio"),
     ("clock", "Clock"),
+    ("cleaning", "Cleaning"),
     ("reconciler", "Reconciler"),
     ("start", "Start of the service"),
     ("first start", "First start of the service"),

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
+use super::audio_look::AudioLook;
 use super::content::Kind;
 use super::status::State;
 use super::store::{Operation, Story};
@@ -162,6 +163,10 @@ pub(crate) fn whole(operation: &Operation, story: &Story, public_url: &PublicUrl
     put("acknowledgedBy", json!(operation.acknowledged_by));
     put("conflicted", json!(operation.conflicted_at.is_some()));
     put("duplicateSuspected", json!(operation.duplicate_suspected_at.is_some()));
+    if operation.kind == Kind::Call {
+        put("audioNotFetchedAt", json!(operation.audio_not_fetched_at.map(rfc3339)));
+        put("audioLook", json!(story.audio_look.as_ref().map(AudioLook::document)));
+    }
     let decisions = story.decisions.iter().map(|decision| {
         json!({
             "decision": decision.decision, "by": decision.decided_by, "token": decision.token, "rule": decision.rule,

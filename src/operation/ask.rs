@@ -3,6 +3,7 @@
 
 use axum::http::StatusCode;
 
+use super::audio_look;
 use super::content::{Content, Kind};
 use super::request::Request;
 use super::status::State;
@@ -72,6 +73,7 @@ pub(crate) async fn ask(
             return answer(app, used, known.ok_or(refusal)?);
         }
     };
+    let look = audio_look::of_request(app, &request.payload, &used).await?;
     let content = Content { mode, to: request.to, from, payload: request.payload };
     let asking = Asking {
         content: &content,
@@ -83,6 +85,7 @@ pub(crate) async fn ask(
         verdict: gate::judge(&settings),
     };
     let created = store::create(&app.db, &app.clock, &settings, &asking).await?;
+    audio_look::keep(app, &created, look).await;
     answer(app, used, created)
 }
 

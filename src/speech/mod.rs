@@ -1,8 +1,7 @@
-//! Speech for calls, and the only code that talks to `ElevenLabs`: texts are made into clips, which we host; and the recording
-//! of test calls.
+//! Speech for calls: the only code that talks to `ElevenLabs`, the clips that are made of it, and what a test call plays.
 
 pub mod catalogue;
-pub(crate) mod clips;
+pub mod clips;
 pub mod elevenlabs;
 pub(crate) mod preparing;
 pub(crate) mod speaking;

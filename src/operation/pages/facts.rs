@@ -52,6 +52,14 @@ fn clip(operation: &Operation) -> Clip {
     }
 }
 
+/// What was seen of a recording elsewhere; what speaks against it is a notice.
+pub(super) fn audio(story: &Story) -> Option<String> {
+    let look = story.audio_look.as_ref()?;
+    let size = look.bytes.map(|bytes| text::counted(bytes, "byte"));
+    let seen: Vec<String> = look.content_type.clone().into_iter().chain(size).collect();
+    (!seen.is_empty()).then(|| format!("{} when it was asked for", seen.join(", ")))
+}
+
 pub(super) fn request(operation: &Operation) -> Request {
     Request {
         by: requested_by(operation),

@@ -86,7 +86,7 @@ pub(super) fn principal(role: Role) -> Principal {
 }
 
 pub(super) fn story() -> Story {
-    Story { decisions: vec![], attempts: vec![], evidence: vec![], events: vec![], history: vec![] }
+    Story { decisions: vec![], attempts: vec![], evidence: vec![], events: vec![], history: vec![], audio_look: None }
 }
 
 /// A decision of Marek Nowak's.

@@ -163,8 +163,13 @@ fn reported(kind: Kind, line: &HistoryLine, details: &Details<'_>) -> (Happening
     if details.is("duplicateSuspected") {
         text.push_str(" This attempt had been taken for not sent.");
     }
+    let is_unheard = details.is("audioNotFetched");
+    if is_unheard {
+        text.push_str(" Nobody had fetched its clip, so nothing of it was heard.");
+    }
     let moved = line.from_state != line.to_state;
     let (happening, title) = match line.to_state.as_deref() {
+        Some("delivered") if moved && is_unheard => (Happening::Contradicted, "Completed, audio was not fetched"),
         Some("delivered") if moved && kind == Kind::Call => (Happening::Delivered, "Completed"),
         Some("delivered") if moved => (Happening::Delivered, "Delivered"),
         Some("failed") if moved && kind == Kind::Call => (Happening::Failed, "The call failed"),

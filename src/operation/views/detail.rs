@@ -30,6 +30,8 @@ pub(crate) struct OperationPage {
     pub(crate) from: String,
     pub(crate) recipient: Recipient,
     pub(crate) content: Content,
+    /// What was seen of a recording elsewhere when the call was asked for.
+    pub(crate) audio: Option<String>,
     pub(crate) request: Request,
     /// What must be read first, the most urgent first.
     pub(crate) notices: Vec<Notice>,

@@ -28,6 +28,10 @@ pub(crate) enum Notice {
     OutcomeUnknown { why: String, looks_from: Option<OffsetDateTime> },
     /// The evidence is not enough for a machine.
     EvidenceUnclear { why: String },
+    /// The recording was looked at when the call was asked for, and may not play.
+    RecordingDoubted { why: String },
+    /// The call took place, and nobody had fetched what it was to play; `later` is when somebody did after all.
+    AudioNotFetched { later: Option<OffsetDateTime> },
     /// It failed, for one of several reasons.
     Failed { reason: String, code: Option<i32> },
     /// Approved, and then its time ran out.
@@ -48,6 +52,8 @@ impl Notice {
     pub(crate) fn tone(&self) -> Tone {
         match self {
             Self::PossibleDuplicate { .. }
+            | Self::RecordingDoubted { .. }
+            | Self::AudioNotFetched { .. }
             | Self::Blocked { .. }
             | Self::Delayed { .. }
             | Self::SpeechDelayed { .. }
@@ -70,7 +76,9 @@ impl Notice {
     pub(crate) fn icon(&self) -> &'static str {
         match self {
             Self::PossibleDuplicate { .. } | Self::DuplicateSuspected { .. } => "repeat",
-            Self::Conflicted | Self::Rebound { .. } => "warning",
+            Self::Conflicted | Self::Rebound { .. } | Self::RecordingDoubted { .. } | Self::AudioNotFetched { .. } => {
+                "warning"
+            }
             Self::NotAtTwilio { .. } => "search",
             Self::Blocked { .. } => "lock",
             Self::Delayed { .. } | Self::SpeechDelayed { .. } => "clock",
@@ -98,6 +106,8 @@ impl Notice {
             Self::SpeechDelayed { .. } => "Its speech could not be made so far".to_owned(),
             Self::OutcomeUnknown { .. } => "The outcome is not known, so nothing is sent again".to_owned(),
             Self::EvidenceUnclear { .. } => "The evidence does not settle it, so nothing was sent again".to_owned(),
+            Self::RecordingDoubted { .. } => "The recording may not play".to_owned(),
+            Self::AudioNotFetched { .. } => "Completed, audio was not fetched".to_owned(),
             Self::Failed { .. } => format!("This {noun} failed"),
             Self::ExpiredAfterApproval { .. } => "The approval ran out, and nothing was sent".to_owned(),
             Self::ExpiredUndecided { .. } => "Nobody decided in time, and nothing was sent".to_owned(),

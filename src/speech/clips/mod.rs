@@ -6,6 +6,7 @@
 //! the content's lock while looking for a row that names it. A trigger takes the same lock when a row names its content.
 
 mod bucket;
+pub(crate) mod cleaning;
 mod range;
 mod route;
 mod row;

@@ -82,6 +82,7 @@ impl OperationPage {
             from: "+15005550006".to_owned(),
             recipient: recipient("+14155550132"),
             content,
+            audio: None,
             request: request(),
             notices: Vec::new(),
             attention: Vec::new(),
