@@ -333,8 +333,8 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(witness::keep(app.clone()));
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
-    tracker.spawn(cleaning::run(app.clone()));
     tracker.spawn(preparing::run(app.clone()));
+    tracker.spawn(cleaning::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
 }

@@ -26,8 +26,12 @@ pub(super) const SUBJECTS: [Subject; 11] = [
     },
     Subject {
         name: "clip",
-        label: "Speech",
-        actions: &[("clip.made", "Made speech of a text"), ("clip.failed", "Could not make speech of a text")],
+        label: "Clips",
+        actions: &[
+            ("clip.made", "Made speech of a text"),
+            ("clip.failed", "Could not make speech of a text"),
+            ("clip.deleted", "Removed a clip that nothing needs"),
+        ],
     },
     Subject {
         name: "approval",
@@ -59,7 +63,6 @@ pub(super) const SUBJECTS: [Subject; 11] = [
         label: "Reports",
         actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
     },
-    Subject { name: "clip", label: "Clips", actions: &[("clip.deleted", "Removed a clip that nothing needs")] },
     Subject {
         name: "inbound_call",
         label: "Inbound calls",
