@@ -38,6 +38,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::speech::catalogue::Catalogue;
 use crate::speech::clips::{ClipStore, cleaning};
 use crate::speech::elevenlabs::ElevenLabs;
+use crate::speech::preparing;
 use crate::state::{AppState, Tasks};
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
@@ -332,6 +333,7 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(witness::keep(app.clone()));
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
+    tracker.spawn(preparing::run(app.clone()));
     tracker.spawn(cleaning::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));

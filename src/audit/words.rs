@@ -16,10 +16,21 @@ pub(super) const SUBJECTS: [Subject; 11] = [
         label: "Requests",
         actions: &[
             ("operation.asked", "Requested"),
+            ("operation.prepared", "Made its speech"),
+            ("operation.not_prepared", "Could not make its speech"),
             ("operation.cancelled", "Cancelled"),
             ("operation.resolved", "Settled what happened"),
             ("operation.acknowledged", "Took it off the attention list"),
             ("operation.settled", "No news for so long that none is expected"),
+        ],
+    },
+    Subject {
+        name: "clip",
+        label: "Clips",
+        actions: &[
+            ("clip.made", "Made speech of a text"),
+            ("clip.failed", "Could not make speech of a text"),
+            ("clip.deleted", "Removed a clip that nothing needs"),
         ],
     },
     Subject {
@@ -52,7 +63,6 @@ pub(super) const SUBJECTS: [Subject; 11] = [
         label: "Reports",
         actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
     },
-    Subject { name: "clip", label: "Clips", actions: &[("clip.deleted", "Removed a clip that nothing needs")] },
     Subject {
         name: "hold",
         label: "Hold",
@@ -94,7 +104,9 @@ pub(super) const SUBJECTS: [Subject; 11] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 8] = [
+pub(super) const PARTS: [(&str, &str); 10] = [
+    ("speech", "Speech"),
+    ("approval", "Rule of approval"),
     ("dispatch", "Dispatcher"),
     ("twilio", "Twilio"),
     ("clock", "Clock"),

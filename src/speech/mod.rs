@@ -3,4 +3,6 @@
 pub mod catalogue;
 pub mod clips;
 pub mod elevenlabs;
+pub(crate) mod preparing;
+pub(crate) mod speaking;
 pub(crate) mod test_recording;
