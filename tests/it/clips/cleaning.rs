@@ -230,6 +230,7 @@ async fn whoever_names_a_content_waits_for_whoever_removes_it() {
         .execute(&mut *transaction)
         .await
         .expect("held");
+    #[expect(clippy::disallowed_methods, reason = "it is waited for below")]
     let naming = tokio::spawn({
         let (mut other, clock) = (service.direct().await, service.clock.clone());
         async move { row(&mut other, &name("again"), b"audio", &clock).await }
