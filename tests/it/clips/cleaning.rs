@@ -87,7 +87,7 @@ async fn a_clip_is_removed_a_day_after_the_last_operation_that_needs_it_ended() 
     let now = service.clock.offset().microseconds;
     let ended = format!(
         "set session_replication_role = replica;
-         update operations set state = 'delivered', finished_at = clock_timestamp() + interval '{now} us'
+         update operations set state = 'cancelled', finished_at = clock_timestamp() + interval '{now} us'
          where id = '{open}';
          reset session_replication_role"
     );
