@@ -10,7 +10,7 @@ pub(super) struct Subject {
 }
 
 /// Every subject, in the order in which an operation meets them.
-pub(super) const SUBJECTS: [Subject; 11] = [
+pub(super) const SUBJECTS: [Subject; 13] = [
     Subject {
         name: "operation",
         label: "Requests",
@@ -113,7 +113,7 @@ pub(super) const SUBJECTS: [Subject; 11] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 10] = [
+pub(super) const PARTS: [(&str, &str); 11] = [
     ("speech", "Speech"),
     ("approval", "Rule of approval"),
     ("dispatch", "Dispatcher"),

@@ -7,8 +7,8 @@ mod public;
 mod store;
 
 pub use look::Looker;
-pub(crate) use store::find;
 pub use store::AudioLook;
+pub(crate) use store::find;
 
 use super::content::Payload;
 use super::store::{Created, find_by_key};
