@@ -4,6 +4,7 @@ use std::path::Path;
 
 use mission_control::twilio::signature::SIGNATURE_HEADER;
 use serde_json::json;
+use sqlx::ConnectOptions as _;
 
 use super::site::{NOTHING, PUBLIC, call, configuration, said, sid, signature};
 use crate::support::client;

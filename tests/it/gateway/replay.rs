@@ -82,7 +82,7 @@ async fn of_many_at_once_at_two_gateways_one_is_taken() {
         let greeted = answers.iter().filter(|answer| **answer == said("Hello from the tests")).count();
         let nothing = answers.iter().filter(|answer| *answer == NOTHING).count();
         assert_eq!((greeted, nothing), (1, 11), "{answers:?}");
-        assert_eq!(site.count("gateway_calls").await, number.into());
+        assert_eq!(site.count("gateway_calls").await, i64::from(number));
     }
     assert_eq!(site.count("gateway_call_events").await, 5, "each is one fact");
     other.stop().await;
