@@ -49,7 +49,11 @@ pub(super) struct ClipSettings<'a> {
 
 impl ClipStorage {
     /// Reads the settings, or says which one is missing, wrong or without effect.
-    pub(super) fn read(settings: &ClipSettings<'_>, environment: &Environment, data_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) fn read(
+        settings: &ClipSettings<'_>,
+        environment: &Environment,
+        data_dir: &Path,
+    ) -> anyhow::Result<Self> {
         let ClipSettings { url, endpoint, region } = *settings;
         let keys = (environment.secret(ACCESS_KEY_ID), environment.secret(SECRET_ACCESS_KEY));
         if url.is_empty() {
@@ -120,7 +124,9 @@ fn read_endpoint(text: &str) -> anyhow::Result<Option<Url>> {
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}
-        "http" => bail!("MISSION_CONTROL_CLIPS_ENDPOINT is {url}, but plain http is for this machine alone. {address}."),
+        "http" => {
+            bail!("MISSION_CONTROL_CLIPS_ENDPOINT is {url}, but plain http is for this machine alone. {address}.")
+        }
         _ => bail!("MISSION_CONTROL_CLIPS_ENDPOINT is neither http nor https. {address}."),
     }
     Ok(Some(url))
@@ -179,7 +185,8 @@ mod tests {
             let told = refusal(with_keys(&[("MISSION_CONTROL_CLIPS_URL", wrong)]));
             assert!(told.contains("MISSION_CONTROL_CLIPS_URL") && told.contains("s3://my-bucket"), "{wrong}: {told}");
         }
-        for wrong in ["x", "ftp://x", "http://minio.example:9000", "http://10.0.0.1:9000", "https://u:p@minio.example"] {
+        for wrong in ["x", "ftp://x", "http://minio.example:9000", "http://10.0.0.1:9000", "https://u:p@minio.example"]
+        {
             let told = refusal(with_keys(&[url, ("MISSION_CONTROL_CLIPS_ENDPOINT", wrong)]));
             assert!(told.contains("MISSION_CONTROL_CLIPS_ENDPOINT") && !told.contains("u:p"), "{wrong}: {told}");
         }

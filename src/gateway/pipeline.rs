@@ -94,7 +94,11 @@ impl Gateway {
     }
 
     /// Answers a request that came from this address.
-    pub async fn answer<B: Body<Data = Bytes> + Unpin>(&self, peer: IpAddr, request: Request<B>) -> Response<Full<Bytes>> {
+    pub async fn answer<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        peer: IpAddr,
+        request: Request<B>,
+    ) -> Response<Full<Bytes>> {
         let mut response = match self.take(peer, request).await {
             Ok(Reply::Call(answer)) => document(&answer),
             Ok(Reply::Noted) => {
@@ -123,8 +127,7 @@ impl Gateway {
         let body = body::read(&parts, body, self.0.limits).await?;
         let settings = self.settings();
         let security = &settings.webhook_security;
-        let verified =
-            signed::verify(&parts, &body, peer, &settings.public_url, security, &settings.auth_token)?;
+        let verified = signed::verify(&parts, &body, peer, &settings.public_url, security, &settings.auth_token)?;
         if verified.params.get("AccountSid") != Some(settings.account_sid.as_str()) {
             return Err(Refusal::OtherAccount);
         }

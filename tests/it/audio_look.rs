@@ -120,11 +120,8 @@ async fn in_live_mode_an_address_off_the_open_network_is_refused_by_name() {
     let setup = Setup::new().await.with("MISSION_CONTROL_MODE", "live");
     let setup = setup.with("MISSION_CONTROL_PUBLIC_URL", "https://mission.example");
     let key = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-    let service = setup
-        .with("MISSION_CONTROL_MASTER_KEY", key)
-        .with("TWILIO_PHONE_NUMBER", "+15005550006")
-        .start()
-        .await;
+    let service =
+        setup.with("MISSION_CONTROL_MASTER_KEY", key).with("TWILIO_PHONE_NUMBER", "+15005550006").start().await;
     let token = service.token("ada@example.com", Role::Admin).await;
     let refused = async |host: &str| {
         let body = json!({ "to": TO, "audioUrl": format!("https://{host}/a.mp3") });
@@ -133,7 +130,9 @@ async fn in_live_mode_an_address_off_the_open_network_is_refused_by_name() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{host}: {}", answer.text);
         answer.json()
     };
-    for host in ["100.64.0.1", "198.18.0.1", "192.0.2.1", "224.0.0.1", "240.0.0.1", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"] {
+    for host in
+        ["100.64.0.1", "198.18.0.1", "192.0.2.1", "224.0.0.1", "240.0.0.1", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"]
+    {
         let problem = refused(host).await;
         assert_eq!(problem["details"][0]["field"], "audioUrl", "{host}: {problem}");
         let message = text(&problem["details"][0]["message"]);
@@ -143,9 +142,7 @@ async fn in_live_mode_an_address_off_the_open_network_is_refused_by_name() {
     for host in ["127.0.0.1", "[::ffff:10.0.0.1]", "localhost"] {
         assert_eq!(refused(host).await["details"][0]["field"], "audioUrl", "{host}");
     }
-    let operations: i64 = sqlx::query_scalar("select count(*) from operations")
-        .fetch_one(&service.app().db)
-        .await
-        .expect("a count");
+    let operations: i64 =
+        sqlx::query_scalar("select count(*) from operations").fetch_one(&service.app().db).await.expect("a count");
     assert_eq!(operations, 0);
 }

@@ -114,7 +114,8 @@ impl Looker {
         match self.mode {
             Mode::Sandbox if found.is_empty() || !found.iter().all(|address| address.ip().is_loopback()) => {
                 Resolved::Unknown(
-                    "Nobody looked: in sandbox mode nothing leaves this machine, and the address is elsewhere.".to_owned(),
+                    "Nobody looked: in sandbox mode nothing leaves this machine, and the address is elsewhere."
+                        .to_owned(),
                 )
             }
             Mode::Live if found.is_empty() => Resolved::Unknown("Its host has no address. Check the name.".to_owned()),
@@ -143,12 +144,15 @@ impl Looker {
             Some(Host::Domain(name)) => client.resolve_to_addrs(name, addresses),
             _ => client,
         };
-        let asked = async { client.build().context("the HTTP client")?.head(url).send().await.map_err(anyhow::Error::from) };
+        let asked =
+            async { client.build().context("the HTTP client")?.head(url).send().await.map_err(anyhow::Error::from) };
         match asked.await {
             Ok(answer) => seen(&answer),
             Err(error) => {
                 tracing::debug!(event = "audio_look.failed", error = format!("{error:#}"), "nothing was seen");
-                AudioLook::failed("Its server could not be reached, or its certificate is not valid. Check the address.")
+                AudioLook::failed(
+                    "Its server could not be reached, or its certificate is not valid. Check the address.",
+                )
             }
         }
     }
@@ -158,12 +162,15 @@ impl Looker {
 fn seen(answer: &Response) -> AudioLook {
     let status = answer.status();
     let text = |name: HeaderName| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    let word = |text: &str| text.chars().filter(|character| !character.is_control()).take(WORD_LIMIT).collect::<String>();
+    let word =
+        |text: &str| text.chars().filter(|character| !character.is_control()).take(WORD_LIMIT).collect::<String>();
     let content_type = text(CONTENT_TYPE).and_then(|given| given.split(';').next());
     let look = AudioLook {
         looked_at: None,
         http_status: Some(i32::from(status.as_u16())),
-        content_type: content_type.map(|given| word(given.trim()).to_ascii_lowercase()).filter(|given| !given.is_empty()),
+        content_type: content_type
+            .map(|given| word(given.trim()).to_ascii_lowercase())
+            .filter(|given| !given.is_empty()),
         bytes: text(CONTENT_LENGTH).and_then(|length| length.parse().ok()).filter(|bytes| *bytes >= 0),
         etag: text(ETAG).map(word),
         problem: None,
@@ -176,7 +183,9 @@ fn seen(answer: &Response) -> AudioLook {
         format!("The address leads on to another one (HTTP {}). Use the one where the recording is.", status.as_u16())
     } else {
         let code = status.as_u16();
-        format!("Its server answered HTTP {code} to the question what is there. If it lets the recording itself be fetched, the call will play.")
+        format!(
+            "Its server answered HTTP {code} to the question what is there. If it lets the recording itself be fetched, the call will play."
+        )
     };
     // Type and length are of the refusal, not of the recording.
     AudioLook { content_type: None, bytes: None, etag: None, problem: Some(problem), ..look }
@@ -292,7 +301,9 @@ mod tests {
             let look = look_at(answer).await;
             assert!(look.problem.as_ref().is_some_and(|problem| problem.contains(words)), "{words}: {look:?}");
         }
-        let Looked::Done(look) = looker(Mode::Sandbox).look("http://127.0.0.1:1/a.mp3").await else { panic!("forbidden") };
+        let Looked::Done(look) = looker(Mode::Sandbox).look("http://127.0.0.1:1/a.mp3").await else {
+            panic!("forbidden")
+        };
         assert!(look.problem.is_some_and(|problem| problem.contains("could not be reached")));
     }
 }

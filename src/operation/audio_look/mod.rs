@@ -3,12 +3,12 @@
 //! only an address that nobody may fetch is refused.
 
 mod look;
-mod public;
+pub(crate) mod public;
 mod store;
 
 pub use look::Looker;
-pub(crate) use store::find;
 pub use store::AudioLook;
+pub(crate) use store::find;
 
 use super::content::Payload;
 use super::store::{Created, find_by_key};

@@ -27,11 +27,7 @@ pub struct AudioLook {
 impl AudioLook {
     /// Of a recording of our own, which nobody has to look at.
     pub(super) fn of_ours(bytes: usize) -> Self {
-        Self {
-            content_type: Some("audio/mpeg".to_owned()),
-            bytes: i64::try_from(bytes).ok(),
-            ..Self::default()
-        }
+        Self { content_type: Some("audio/mpeg".to_owned()), bytes: i64::try_from(bytes).ok(), ..Self::default() }
     }
 
     /// Nothing was seen, because of this.

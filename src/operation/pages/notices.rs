@@ -91,7 +91,9 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
 fn of_audio(operation: &Operation, story: &Story) -> Option<Notice> {
     if let Some(ended_at) = operation.audio_not_fetched_at {
         let is_late = |event: &&Event| event.kind == "clip_fetch" && event.received_at > ended_at;
-        return Some(Notice::AudioNotFetched { later: story.events.iter().find(is_late).map(|event| event.received_at) });
+        return Some(Notice::AudioNotFetched {
+            later: story.events.iter().find(is_late).map(|event| event.received_at),
+        });
     }
     let doubt = story.audio_look.as_ref().and_then(|look| look.problem.clone());
     let is_open = matches!(operation.state, State::Preparing | State::PendingApproval | State::Approved);

@@ -35,7 +35,8 @@ pub(crate) fn words(reason: Attention, kind: Kind) -> String {
             "It was approved, its time ran out, and nothing was sent. Ask again if it is still wanted.".to_owned()
         }
         Attention::AudioNotFetched => {
-            "Completed, audio was not fetched: they heard nothing of it. See whether Twilio reaches the public URL.".to_owned()
+            "Completed, audio was not fetched: they heard nothing of it. See whether Twilio reaches the public URL."
+                .to_owned()
         }
     }
 }

@@ -73,10 +73,9 @@ impl Notice {
     pub(crate) fn icon(&self) -> &'static str {
         match self {
             Self::PossibleDuplicate { .. } | Self::DuplicateSuspected { .. } => "repeat",
-            Self::Conflicted
-            | Self::Rebound { .. }
-            | Self::RecordingDoubted { .. }
-            | Self::AudioNotFetched { .. } => "warning",
+            Self::Conflicted | Self::Rebound { .. } | Self::RecordingDoubted { .. } | Self::AudioNotFetched { .. } => {
+                "warning"
+            }
             Self::NotAtTwilio { .. } => "search",
             Self::Blocked { .. } => "lock",
             Self::Delayed { .. } => "clock",

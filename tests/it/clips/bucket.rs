@@ -49,13 +49,14 @@ async fn a_clip_in_a_bucket_is_served_in_whole_and_in_part_and_is_removed_from_i
     let service = start(&storage(folder.path()).await, SECRET).await;
     let audio = audio(300_000);
     let clip = ready(&service, "clip", &audio).await;
-    let object = folder.path().join("clips/of/calls").join(format!(
-        "{}.mp3",
-        hash(&audio).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    ));
+    let object = folder
+        .path()
+        .join("clips/of/calls")
+        .join(format!("{}.mp3", hash(&audio).iter().map(|byte| format!("{byte:02x}")).collect::<String>()));
     assert_eq!(std::fs::read(&object).expect("the object"), audio);
     assert_eq!(fetched(&service, &clip).await, (200, audio.clone()));
-    let part = request(&service, Method::GET, &clip).header("range", "bytes=1000-200999").send().await.expect("an answer");
+    let part =
+        request(&service, Method::GET, &clip).header("range", "bytes=1000-200999").send().await.expect("an answer");
     assert_eq!(part.status(), 206);
     assert_eq!(part.bytes().await.expect("a body"), &audio[1_000..201_000]);
     let described = request(&service, Method::HEAD, &clip).send().await.expect("an answer");

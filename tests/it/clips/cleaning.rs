@@ -210,7 +210,8 @@ async fn a_clip_that_somebody_is_just_taking_is_left_alone_and_one_that_is_gone_
 
     let gone = ready(&service, "gone", b"gone").await;
     perform(&mut connection, &format!("update clips set state = 'deleted' where id = '{gone}'")).await;
-    perform(&mut connection, &preparing.replace("content_digest = null", "content_digest = null, clip_id = null")).await;
+    perform(&mut connection, &preparing.replace("content_digest = null", "content_digest = null, clip_id = null"))
+        .await;
     let refused = sqlx::raw_sql(AssertSqlSafe(fill(&gone))).execute(&mut connection).await.expect_err("refused");
     let constraint = refused.as_database_error().and_then(|error| error.constraint().map(str::to_owned));
     assert_eq!(constraint.as_deref(), Some("clip_is_ready"), "{refused}");
@@ -224,7 +225,11 @@ async fn whoever_names_a_content_waits_for_whoever_removes_it() {
     // Somebody is removing these bytes: the lock is held.
     let mut removing = service.direct().await;
     let mut transaction = removing.begin().await.expect("a transaction");
-    sqlx::query("select lock_clip_content($1)").bind(&hash(b"audio")[..]).execute(&mut *transaction).await.expect("held");
+    sqlx::query("select lock_clip_content($1)")
+        .bind(&hash(b"audio")[..])
+        .execute(&mut *transaction)
+        .await
+        .expect("held");
     let naming = tokio::spawn({
         let (mut other, clock) = (service.direct().await, service.clock.clone());
         async move { row(&mut other, &name("again"), b"audio", &clock).await }

@@ -94,7 +94,10 @@ async fn a_fetch_is_kept_once_with_the_attempt_whose_address_was_used() {
 
     let heard = completed(&service, &token, &id).await;
     assert_eq!((&heard["needsAttention"], &heard["audioNotFetchedAt"]), (&json!(false), &Value::Null));
-    assert_eq!(heard["history"].as_array().and_then(|lines| lines.last()).expect("a line")["details"].get("audioNotFetched"), None);
+    assert_eq!(
+        heard["history"].as_array().and_then(|lines| lines.last()).expect("a line")["details"].get("audioNotFetched"),
+        None
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,9 +47,9 @@ async fn a_part_is_served_as_a_part_and_what_is_known_already_not_at_all() {
     let audio = audio(50_000);
     let clip = ready(&service, "part", &audio).await;
     let get = async |headers: &[(&str, &str)]| {
-        let request = headers.iter().fold(request(&service, Method::GET, &clip), |request, (name, value)| {
-            request.header(*name, *value)
-        });
+        let request = headers
+            .iter()
+            .fold(request(&service, Method::GET, &clip), |request, (name, value)| request.header(*name, *value));
         let answer = request.send().await.expect("an answer");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         (status, headers, answer.bytes().await.expect("a body"))
@@ -88,12 +88,14 @@ async fn only_a_clip_that_is_ready_is_there_and_one_that_was_is_gone() {
     let clip = ready(&service, "gone", b"audio").await;
     let mut connection = service.direct().await;
     for state in ["preparing", "failed"] {
-        sqlx::query("insert into clips (id, request_hash, state, text_spoken) values ($1, sha256($1::bytea), $2, 'Hi')")
-            .bind(name(state))
-            .bind(state)
-            .execute(&mut connection)
-            .await
-            .expect("a clip");
+        sqlx::query(
+            "insert into clips (id, request_hash, state, text_spoken) values ($1, sha256($1::bytea), $2, 'Hi')",
+        )
+        .bind(name(state))
+        .bind(state)
+        .execute(&mut connection)
+        .await
+        .expect("a clip");
         assert_eq!(fetched(&service, &name(state)).await.0, 404, "{state}");
     }
     for unknown in [name("unknown"), format!("{clip}.mp3"), format!("{clip}/"), "%00".repeat(40), "a".repeat(5_000)] {

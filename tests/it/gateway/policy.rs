@@ -145,10 +145,11 @@ async fn a_gateway_says_which_greetings_it_wants() {
     let changes = json!({ "numbers": { "+14155550101": { "inboundGreeting": "Of one" }, "+14155550102": {} } });
     let site = Plan::new(&changes).await.start().await;
     crate::support::service::eventually("its greetings", || async {
-        let wanted: Vec<String> = sqlx::query_scalar("select text from gateway_greetings where mode = 'sandbox' order by text")
-            .fetch_all(&site.db)
-            .await
-            .expect("the greetings");
+        let wanted: Vec<String> =
+            sqlx::query_scalar("select text from gateway_greetings where mode = 'sandbox' order by text")
+                .fetch_all(&site.db)
+                .await
+                .expect("the greetings");
         if wanted == ["Hello from the tests", "Of one"] { Ok(()) } else { Err(format!("{wanted:?}")) }
     })
     .await;

@@ -44,7 +44,13 @@ async fn a_replay_is_known_however_it_is_written() {
     // Names and values are signed without anything between them.
     let shifted: Params = params
         .iter()
-        .map(|(name, value)| if name == "CallerCountry" { ("Caller".to_owned(), format!("Country{value}")) } else { (name.clone(), value.clone()) })
+        .map(|(name, value)| {
+            if name == "CallerCountry" {
+                ("Caller".to_owned(), format!("Country{value}"))
+            } else {
+                (name.clone(), value.clone())
+            }
+        })
         .collect();
     for written in [reversed, doubled, shifted] {
         let answer = site.post("", &written, &signature).await;
