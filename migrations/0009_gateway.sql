@@ -82,10 +82,29 @@ create table gateway_greetings (
     text_hash bytea not null check (length(text_hash) = 32),
     text text not null,
     wanted_at timestamptz not null,
+    -- what callers hear
     clip_id text references clips,
-    -- why there is no clip, and when it is tried again
+    -- what is being made, in the voice that is chosen now
+    awaited_clip text references clips,
+    -- why there is none, and when it is tried again
     problem text,
     next_try_at timestamptz,
     primary key (mode, text_hash)
 );
 create index gateway_greetings_clip on gateway_greetings (clip_id) where clip_id is not null;
+create index gateway_greetings_awaited on gateway_greetings (awaited_clip) where awaited_clip is not null;
+
+-- A greeting that a gateway wants is needed as well. `since` is a while ago; greetings are wanted anew each hour, and nobody
+-- is made to speak again because a gateway was away for a night.
+create or replace function clip_is_needed(clip clips, since timestamptz) returns boolean language sql stable as $$
+    select exists (
+        select
+        from operations o
+        where o.clip_id = clip.id
+            and (not is_over(o) or coalesce(greatest(o.finished_at, o.settled_at), o.updated_at) > since))
+        or exists (select from operations o where o.awaited_clip = clip.id and o.state = 'preparing')
+        or exists (
+            select
+            from gateway_greetings g
+            where (g.clip_id = clip.id or g.awaited_clip = clip.id) and g.wanted_at > since - interval '1 day')
+$$;

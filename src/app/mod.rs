@@ -28,6 +28,7 @@ use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
 use crate::database::{self, Losses};
 use crate::dispatch::{changes, fence::Fence, look, worker};
 use crate::error::Error;
+use crate::gateway::spoken;
 use crate::guard::witness::{self, Witness};
 use crate::guard::{incarnation, mode};
 use crate::metrics::{self, Metrics};
@@ -38,6 +39,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::speech::catalogue::Catalogue;
 use crate::speech::clips::{ClipStore, cleaning};
 use crate::speech::elevenlabs::ElevenLabs;
+use crate::speech::preparing;
 use crate::state::{AppState, Tasks};
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
@@ -333,6 +335,8 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
     tracker.spawn(cleaning::run(app.clone()));
+    tracker.spawn(preparing::run(app.clone()));
+    tracker.spawn(spoken::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
 }

@@ -10,17 +10,24 @@ pub(super) struct Subject {
 }
 
 /// Every subject, in the order in which an operation meets them.
-pub(super) const SUBJECTS: [Subject; 11] = [
+pub(super) const SUBJECTS: [Subject; 13] = [
     Subject {
         name: "operation",
         label: "Requests",
         actions: &[
             ("operation.asked", "Requested"),
+            ("operation.prepared", "Made its speech"),
+            ("operation.not_prepared", "Could not make its speech"),
             ("operation.cancelled", "Cancelled"),
             ("operation.resolved", "Settled what happened"),
             ("operation.acknowledged", "Took it off the attention list"),
             ("operation.settled", "No news for so long that none is expected"),
         ],
+    },
+    Subject {
+        name: "clip",
+        label: "Speech",
+        actions: &[("clip.made", "Made speech of a text"), ("clip.failed", "Could not make speech of a text")],
     },
     Subject {
         name: "approval",
@@ -106,7 +113,9 @@ pub(super) const SUBJECTS: [Subject; 11] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 8] = [
+pub(super) const PARTS: [(&str, &str); 11] = [
+    ("speech", "Speech"),
+    ("approval", "Rule of approval"),
     ("dispatch", "Dispatcher"),
     ("twilio", "Twilio"),
     ("gateway", "Voice gateway"),

@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::{Mode, PublicUrl};
 use crate::operation::content::Kind;
 use crate::phone::mask;
+use crate::speech::clips;
 use crate::twilio::{Sid, Twilio};
 use crate::web::client::client_address;
 
@@ -174,7 +175,7 @@ impl Gateway {
 
     fn heard(&self, answered: Answered) -> Answer {
         match (answered.verdict, answered.clip) {
-            (Verdict::Greeted, Some(clip)) => Answer::Play(greeting::address(&self.0.public_url, &clip)),
+            (Verdict::Greeted, Some(clip)) => Answer::Play(clips::address(&self.0.public_url, &clip)),
             (Verdict::Greeted, None) => Answer::Say(answered.greeting),
             (Verdict::OverLimit, _) => Answer::Busy,
             (Verdict::NotInbound, _) => Answer::HangUp,

@@ -7,6 +7,7 @@ pub mod content;
 pub mod message;
 pub mod request;
 pub mod segments;
+pub mod speech;
 pub mod status;
 pub mod store;
 

@@ -40,6 +40,7 @@ mod signature;
 mod smoke;
 mod structure;
 mod sweep;
+mod text_calls;
 mod upgrades;
 mod vault;
 mod vault_api;

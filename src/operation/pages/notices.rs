@@ -69,7 +69,11 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
             _ => Notice::Failed { reason: reason(), code: operation.error_code },
         },
         State::Expired => match operation.execute_before {
-            Some(at) => Notice::ExpiredAfterApproval { cause: reason(), at },
+            // What can never be sent ends before its time.
+            Some(at) => {
+                let at = operation.finished_at.map_or(at, |finished_at| finished_at.min(at));
+                Notice::ExpiredAfterApproval { cause: reason(), at }
+            }
             None => Notice::ExpiredUndecided { at: operation.expires_at },
         },
         State::Rejected => Notice::Rejected { by: who_decided("reject").unwrap_or_else(service), reason: reason() },
@@ -81,7 +85,11 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
             (Some(_), Some(accepted_at)) => Notice::NotConfirmed { accepted_at },
             _ => return Vec::new(),
         },
-        State::Preparing | State::PendingApproval | State::Sending | State::Delivered => return Vec::new(),
+        State::Preparing => {
+            let reason = operation.delay_reason.as_deref().map(text::sentence);
+            return reason.map(|reason| Notice::SpeechDelayed { reason }).into_iter().collect();
+        }
+        State::PendingApproval | State::Sending | State::Delivered => return Vec::new(),
     };
     vec![notice]
 }
@@ -150,6 +158,14 @@ mod tests {
         ] {
             assert_eq!(titles(&operation(state), &ended), [title], "{state}");
         }
+    }
+
+    #[test]
+    fn speech_that_is_tried_again_says_why() {
+        let mut preparing = operation(State::Preparing);
+        assert_eq!(titles(&preparing, &story()), [""; 0]);
+        preparing.delay_reason = Some("ElevenLabs takes no more requests".to_owned());
+        assert_eq!(titles(&preparing, &story()), ["Its speech could not be made so far"]);
     }
 
     #[test]

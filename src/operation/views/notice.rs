@@ -20,6 +20,8 @@ pub(crate) enum Notice {
     Blocked { by: String },
     /// It waits for something else than its turn.
     Delayed { reason: String, since: OffsetDateTime },
+    /// Its speech is tried again.
+    SpeechDelayed { reason: String },
     /// Proven not to be at Twilio, so it goes again.
     NotAtTwilio { attempt: i32 },
     /// Its outcome is awaited. `looks_from` is when Twilio's list begins to tell.
@@ -54,6 +56,7 @@ impl Notice {
             | Self::AudioNotFetched { .. }
             | Self::Blocked { .. }
             | Self::Delayed { .. }
+            | Self::SpeechDelayed { .. }
             | Self::SelfApproved { .. } => Tone::Warn,
             Self::DuplicateSuspected { .. }
             | Self::Rebound { .. }
@@ -78,7 +81,7 @@ impl Notice {
             }
             Self::NotAtTwilio { .. } => "search",
             Self::Blocked { .. } => "lock",
-            Self::Delayed { .. } => "clock",
+            Self::Delayed { .. } | Self::SpeechDelayed { .. } => "clock",
             Self::OutcomeUnknown { .. } => "unknown",
             Self::EvidenceUnclear { .. } => "review",
             Self::Failed { .. } => "circle-x",
@@ -100,6 +103,7 @@ impl Notice {
             Self::Conflicted => "Twilio’s reports contradict each other".to_owned(),
             Self::Blocked { .. } => format!("It waits for another {noun} that looks the same"),
             Self::Delayed { .. } => "It could not be sent so far".to_owned(),
+            Self::SpeechDelayed { .. } => "Its speech could not be made so far".to_owned(),
             Self::OutcomeUnknown { .. } => "The outcome is not known, so nothing is sent again".to_owned(),
             Self::EvidenceUnclear { .. } => "The evidence does not settle it, so nothing was sent again".to_owned(),
             Self::RecordingDoubted { .. } => "The recording may not play".to_owned(),

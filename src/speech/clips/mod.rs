@@ -13,7 +13,7 @@ mod row;
 mod store;
 
 pub(crate) use route::router;
-pub(crate) use row::keep;
+pub(crate) use row::{KeepError, keep};
 pub use store::{ClipStore, ClipStoreError};
 
 use crate::config::PublicUrl;
@@ -21,7 +21,12 @@ use crate::id::AttemptId;
 
 /// Where anybody who knows its name finds a clip.
 pub(crate) fn address(public_url: &PublicUrl, clip: &str) -> String {
-    public_url.join(&format!("/api/public/call-audio/{clip}"))
+    public_url.join(&path(clip))
+}
+
+/// The same on our own origin, whatever name of ours a page was opened by.
+pub(crate) fn path(clip: &str) -> String {
+    format!("/api/public/call-audio/{clip}")
 }
 
 /// Where the call of this attempt finds it: an address of its own, so that no cache answers for us and a fetch is known

@@ -93,7 +93,7 @@ impl Plan {
         Self::on(Arc::new(fresh_database().await), changes)
     }
 
-    fn on(database: Arc<Database>, changes: &Value) -> Self {
+    pub(crate) fn on(database: Arc<Database>, changes: &Value) -> Self {
         log::keep();
         Self {
             settings: settings(changes),
