@@ -10,7 +10,7 @@ pub(super) struct Subject {
 }
 
 /// Every subject, in the order in which an operation meets them.
-pub(super) const SUBJECTS: [Subject; 13] = [
+pub(super) const SUBJECTS: [Subject; 12] = [
     Subject {
         name: "operation",
         label: "Requests",
@@ -26,8 +26,12 @@ pub(super) const SUBJECTS: [Subject; 13] = [
     },
     Subject {
         name: "clip",
-        label: "Speech",
-        actions: &[("clip.made", "Made speech of a text"), ("clip.failed", "Could not make speech of a text")],
+        label: "Clips",
+        actions: &[
+            ("clip.made", "Made speech of a text"),
+            ("clip.failed", "Could not make speech of a text"),
+            ("clip.deleted", "Removed a clip that nothing needs"),
+        ],
     },
     Subject {
         name: "approval",
@@ -59,7 +63,6 @@ pub(super) const SUBJECTS: [Subject; 13] = [
         label: "Reports",
         actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
     },
-    Subject { name: "clip", label: "Clips", actions: &[("clip.deleted", "Removed a clip that nothing needs")] },
     Subject {
         name: "inbound_call",
         label: "Inbound calls",

@@ -1,5 +1,4 @@
-//! Speech for calls, and the only code that talks to `ElevenLabs`: texts are made into clips, which we host; and the recording
-//! of test calls.
+//! Speech for calls: the only code that talks to `ElevenLabs`, the clips that are made of it, and what a test call plays.
 
 pub mod catalogue;
 pub mod clips;

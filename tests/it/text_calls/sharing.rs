@@ -169,8 +169,8 @@ async fn killed_in_the_middle_of_preparing_another_process_goes_on() {
 async fn one_key_means_one_text() {
     let (service, token) = start(Setup::new().await).await;
     let body = |text: &str| json!({ "to": TO, "text": text, "idempotencyKey": "one" });
-    let asking = (0..10).map(|_| make_call(&service, &token, &body("Hello")));
-    let answers = join_all(asking).await;
+    let hello = body("Hello");
+    let answers = join_all((0..10).map(|_| make_call(&service, &token, &hello))).await;
     let operations: BTreeSet<String> = answers.iter().map(|answer| id(&answer.json())).collect();
     assert_eq!(operations.len(), 1, "{operations:?}");
     let other = make_call(&service, &token, &body("Hello!")).await;
