@@ -48,7 +48,7 @@ const TRANSLATED: [Ipv6Addr; 2] =
 const GLOBAL: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// Why an address is not on the open network; `None`: it is.
-pub(super) fn why_not(address: IpAddr) -> Option<&'static str> {
+pub(crate) fn why_not(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => {
             SPECIAL_V4.iter().find(|(network, length, _)| is_in_v4(address, *network, *length)).map(|(_, _, why)| *why)
