@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::views::{Access, Address, Forms, IntegrationsPage, Latest, News, Reach, TestForm, Twilio};
+use super::views::{Access, Address, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio};
 use super::{NOTE, evidence, follow};
 use crate::audit::mask;
 use crate::auth::Permission;
@@ -98,11 +98,13 @@ fn of_form(kind: Kind, error: FormError) -> FormError {
 
 async fn page(visit: &Visit, test: &str, again: Option<Again>) -> Result<IntegrationsPage> {
     let (app, mode) = (&visit.app, visit.app.config.mode);
-    let (frame, entries, verification, evidence, followed, tests) = tokio::try_join!(
+    let (frame, entries, verification, speech_verification, evidence, speech, followed, tests) = tokio::try_join!(
         visit.frame(Place::Integrations),
         async { Ok(app.vault.list().await?) },
         async { Ok(app.vault.last_verification().await?) },
+        async { Ok(app.vault.last_speech_verification().await?) },
         async { Ok(evidence::newest(&app.db, mode).await?) },
+        async { Ok(evidence::speech(&app.db, mode).await?) },
         follow::followed(visit, test),
         async { Ok(evidence::tests(&app.db, mode, LATEST).await?) },
     )?;
@@ -124,7 +126,14 @@ async fn page(visit: &Visit, test: &str, again: Option<Again>) -> Result<Integra
         followed,
         forms: forms(visit, &twilio, again).await?,
         twilio,
-        elevenlabs: state(VaultName::ElevenlabsApiKey),
+        elevenlabs: Speech {
+            key: state(VaultName::ElevenlabsApiKey),
+            verification: speech_verification,
+            made_at: speech.made_at,
+            failed: speech.failed_at.map(|at| (at, text::sentence(&speech.reason.unwrap_or_default()))),
+            is_emulated: mode == Mode::Sandbox,
+            is_nowhere: app.elevenlabs.is_nowhere(),
+        },
         may_manage: visit.principal.may(Permission::ManageVault),
         address: address(app),
         latest: tests.into_iter().map(|test| latest(visit, test)).collect(),

@@ -155,7 +155,7 @@ impl Catalogue {
 
 impl<'a> Wanted<'a> {
     /// Where nothing is wanted, what the settings say.
-    fn or(self, settings: &'a VoiceSettings) -> Self {
+    pub(crate) fn or(self, settings: &'a VoiceSettings) -> Self {
         let set = |id: &'a String| Some(id.as_str()).filter(|id| !id.is_empty());
         Self {
             voice: self.voice.or_else(|| set(&settings.voice_id)),
@@ -177,7 +177,7 @@ impl Offer {
 
     /// Completes what is wanted. An id that is not listed is taken as it is: a shared voice can speak without being the
     /// account's, and `ElevenLabs` says so if it cannot.
-    fn choose(&self, wanted: Wanted<'_>) -> Result<Chosen, NotChosen> {
+    pub(crate) fn choose(&self, wanted: Wanted<'_>) -> Result<Chosen, NotChosen> {
         let voice = match wanted.voice {
             Some(id) => id,
             None => &self.first_voice().ok_or(NotChosen::NoVoice)?.id,

@@ -2,6 +2,7 @@
 
 use mission_control::auth::Role;
 use mission_control::sandbox::Pace;
+use serde_json::json;
 
 use crate::pages::browser::{Browser, hidden};
 use crate::support::service::{PASSWORD, Service, Setup};
@@ -234,7 +235,11 @@ async fn each_state_of_the_credentials_says_what_is_next() {
     assert!(page.contains(&format!("<code>{}", service.url("/webhooks/twilio/message-status/…"))), "{page}");
     assert!(page.contains("/webhooks/twilio/call-status/…"));
     let key = card(&page, "elevenlabs");
-    assert!(key.contains("Env</span>") && key.contains("is used when calls from text come"));
+    assert!(key.contains("Env</span>") && key.contains("Verify it, then place a test call from text"), "{key}");
+    assert!(
+        key.contains("emulated") && key.contains("and not kept") && key.matches("None so far").count() == 2,
+        "{key}"
+    );
 
     let store = async |admin: &mut Browser<'_>, name: &str, value: &str| {
         admin.submit(&format!("/dashboard/settings/vault/{name}"), &[("value", value)]).await;
@@ -243,7 +248,7 @@ async fn each_state_of_the_credentials_says_what_is_next() {
     let half = store(&mut admin, "twilio_account_sid", SID).await;
     let twilio = card(&half, "twilio");
     assert!(twilio.contains("Not configured</span>") && twilio.contains("Store both in the API Vault"), "{twilio}");
-    assert!(!half.contains("Verify now") && half.contains("A test needs an account") && !half.contains("test-sms"));
+    assert!(!twilio.contains("Verify now") && half.contains("A test needs an account") && !half.contains("test-sms"));
     let whole = store(&mut admin, "twilio_auth_token", TOKEN).await;
     let twilio = card(&whole, "twilio");
     assert!(twilio.contains("Connected</span>") && twilio.contains("Not verified yet"), "{twilio}");
@@ -252,7 +257,18 @@ async fn each_state_of_the_credentials_says_what_is_next() {
     let verified = admin.page(PAGE).await;
     let twilio = card(&verified, "twilio");
     assert!(twilio.contains("and accepted. Send a test") && twilio.matches("Verified <time").count() == 2, "{twilio}");
-    assert!(card(&store(&mut admin, "elevenlabs_api_key", TOKEN).await, "elevenlabs").contains("Connected</span>"));
+    let key = store(&mut admin, "elevenlabs_api_key", TOKEN).await;
+    let key = card(&key, "elevenlabs").to_owned();
+    assert!(key.contains("Connected</span>") && key.contains("Not verified yet"), "{key}");
+    service.fault(json!([{ "fault": "unauthorized_401", "on": "account" }])).await;
+    admin.refused("/dashboard/settings/vault/verify-elevenlabs", &[], 200).await;
+    let page = admin.page(PAGE).await;
+    let key = card(&page, "elevenlabs");
+    assert!(key.contains("Not in order</span>") && key.contains("replace the key in the API Vault"), "{key}");
+    admin.refused("/dashboard/settings/vault/verify-elevenlabs", &[], 200).await;
+    let page = admin.page(PAGE).await;
+    let key = card(&page, "elevenlabs");
+    assert!(key.contains("In order</span>") && key.contains("and accepted. Choose a voice in Settings"), "{key}");
     assert!(!verified.contains(TOKEN) && !verified.contains(SID));
     service.stop().await;
 }
