@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that `make test` runs a slice of: the model with larger budgets, every point at which the program can be
-# killed, paused or cut, the same at its system calls, every fault of Twilio's a hundred times, and histories of three processes. A seed repeats a run:
+# killed, paused or cut, the same at its system calls, every fault of Twilio's a hundred times, histories of three processes, and long clips. A seed repeats a run:
 #   MISSION_CONTROL_SEED=7 make torture
 # Some of it alone: scripts/torture.sh histories::
 set -euo pipefail
@@ -10,10 +10,10 @@ scripts/setup.sh --strace || true
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 proofs=("$@")
-[ "${#proofs[@]}" -gt 0 ] || proofs=(model:: sweep:: provider_faults:: histories::)
+[ "${#proofs[@]}" -gt 0 ] || proofs=(model:: sweep:: provider_faults:: histories:: clips::memory)
 status=0
 MISSION_CONTROL_TORTURE=full cargo test --test it -- --nocapture --test-threads=1 "${proofs[@]}" 2>&1 | tee "$log" || status=$?
 echo
 echo "What it came to:"
-grep -E '^(model|sweep|provider_faults|histories)[ :]|^test result' "$log" || true
+grep -E '^(model|sweep|provider_faults|histories|clips)[ :]|^test result' "$log" || true
 exit "$status"

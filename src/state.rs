@@ -11,8 +11,10 @@ use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 use crate::dispatch::changes::Changes;
 use crate::metrics::Metrics;
+use crate::operation::audio_look::Looker;
 use crate::settings::Settings;
 use crate::speech::catalogue::Catalogue;
+use crate::speech::clips::ClipStore;
 use crate::speech::elevenlabs::ElevenLabs;
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
@@ -37,10 +39,14 @@ pub struct AppState {
     pub vault: Vault,
     /// The way to Twilio.
     pub twilio: Twilio,
+    /// The audio of calls from text.
+    pub clips: ClipStore,
     /// The way to `ElevenLabs`.
     pub elevenlabs: ElevenLabs,
     /// What `ElevenLabs`' account has to offer, as of a few minutes ago.
     pub catalogue: Catalogue,
+    /// Looks at recordings elsewhere.
+    pub looker: Looker,
     /// Keys other than the auth token with which Twilio may sign.
     pub shared_keys: Arc<[SharedKey]>,
     /// Figures for Prometheus.

@@ -31,11 +31,14 @@ use crate::error::Error;
 use crate::guard::witness::{self, Witness};
 use crate::guard::{incarnation, mode};
 use crate::metrics::{self, Metrics};
+use crate::operation::audio_look::Looker;
 use crate::router;
 use crate::sandbox::Pace;
 use crate::settings::{Settings, SettingsError};
 use crate::speech::catalogue::Catalogue;
+use crate::speech::clips::{ClipStore, cleaning};
 use crate::speech::elevenlabs::ElevenLabs;
+use crate::speech::preparing;
 use crate::state::{AppState, Tasks};
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
@@ -294,6 +297,8 @@ impl Starting {
             elevenlabs: elevenlabs(config, emulated)?.counting(metrics.clone()),
             catalogue: Catalogue::default(),
             shared_keys: shared_keys(config),
+            clips: ClipStore::open(config)?,
+            looker: Looker::new(config.mode)?,
             config: Arc::new(config.clone()),
             db,
             clock: self.clock.clone(),
@@ -328,6 +333,8 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(witness::keep(app.clone()));
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
+    tracker.spawn(preparing::run(app.clone()));
+    tracker.spawn(cleaning::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
 }

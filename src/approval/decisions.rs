@@ -1,14 +1,16 @@
-//! The decisions of people: approve, reject, cancel. Each is one statement, a compare-and-set on the state, with its
-//! decision row and its audit line.
+//! The decisions of people, and of the rule that may stand for them: approve, reject, cancel. Each is one statement, a
+//! compare-and-set on the state, with its decision row and its audit line.
 
 use axum::http::StatusCode;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
+use super::gate::Verdict;
 use super::policy::{Approval, Decider};
 use crate::audit::Actor;
 use crate::clock::{Clock, interval};
 use crate::config::Operating;
 use crate::error::{Problem, Result};
+use crate::id::OperationId;
 use crate::operation::content::ContentDigest;
 use crate::operation::status::State;
 use crate::operation::store::Operation;
@@ -110,6 +112,57 @@ pub async fn approve(
         return Err(Problem::new(StatusCode::CONFLICT, "digest_differs", detail).into());
     }
     Err(before.refusal().into())
+}
+
+/// Lets through what a rule lets through, in the transaction that made it ready for a decision.
+pub async fn approve_by_rule(
+    tx: &mut PgConnection,
+    clock: &Clock,
+    settings: &Operating,
+    operation: OperationId,
+    verdict: Verdict,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        with clock as materialized (
+            select clock_timestamp() + $1::interval as at
+        ), moved as (
+            update operations o
+            set state = 'approved',
+                approved_by_rule = $3,
+                approved_digest = content_digest,
+                approved_at = clock.at,
+                execute_before = clock.at + $4::interval,
+                not_before = clock.at,
+                updated_at = clock.at
+            from clock
+            where o.id = $2 and o.state = 'pending_approval' and $5
+            returning o.id, o.mode, o.kind, o.from_number, o.content_digest, o.correlation_id
+        ), decision as (
+            insert into decisions (operation_id, decision, digest, rule, decided_at)
+            select id, 'approve', content_digest, $3, clock.at
+            from moved, clock
+        ), line as (
+            insert into audit_lines (object, at, actor, action, from_state, to_state, mode, correlation_id, details)
+            select
+                'operation/' || id, clock.at, 'approval', 'approval.granted', 'pending_approval', 'approved', mode,
+                correlation_id, jsonb_build_object('digest', encode(content_digest, 'hex'), 'rule', $3::text)
+            from moved, clock
+        )
+        insert into sender_rates (mode, kind, from_number)
+        select mode, kind, from_number
+        from moved
+        on conflict do nothing
+        "#,
+        clock.offset(),
+        operation.0,
+        verdict.rule(),
+        interval(settings.approval.execution_window()),
+        verdict.is_granted(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Rejects what waits for a decision.

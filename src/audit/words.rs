@@ -10,16 +10,27 @@ pub(super) struct Subject {
 }
 
 /// Every subject, in the order in which an operation meets them.
-pub(super) const SUBJECTS: [Subject; 10] = [
+pub(super) const SUBJECTS: [Subject; 11] = [
     Subject {
         name: "operation",
         label: "Requests",
         actions: &[
             ("operation.asked", "Requested"),
+            ("operation.prepared", "Made its speech"),
+            ("operation.not_prepared", "Could not make its speech"),
             ("operation.cancelled", "Cancelled"),
             ("operation.resolved", "Settled what happened"),
             ("operation.acknowledged", "Took it off the attention list"),
             ("operation.settled", "No news for so long that none is expected"),
+        ],
+    },
+    Subject {
+        name: "clip",
+        label: "Clips",
+        actions: &[
+            ("clip.made", "Made speech of a text"),
+            ("clip.failed", "Could not make speech of a text"),
+            ("clip.deleted", "Removed a clip that nothing needs"),
         ],
     },
     Subject {
@@ -94,10 +105,13 @@ pub(super) const SUBJECTS: [Subject; 10] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 7] = [
+pub(super) const PARTS: [(&str, &str); 10] = [
+    ("speech", "Speech"),
+    ("approval", "Rule of approval"),
     ("dispatch", "Dispatcher"),
     ("twilio", "Twilio"),
     ("clock", "Clock"),
+    ("cleaning", "Cleaning"),
     ("reconciler", "Reconciler"),
     ("start", "Start of the service"),
     ("first start", "First start of the service"),

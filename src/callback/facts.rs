@@ -166,7 +166,17 @@ async fn store_and_move(
                         or a.number < o.attempts
                         or o.state in ('approved', 'pending_approval', 'rejected', 'expired', 'cancelled')
                         or o.reason_code = 'resolved_failed'
-                    from attempt a), false) as was_written_off
+                    from attempt a), false) as was_written_off,
+                -- a call that ended well without anybody having fetched what this attempt was to play
+                $12 = 'delivered' and o.state <> 'delivered' and o.clip_id is not null
+                    and not exists (
+                        select
+                        from provider_events e
+                        where e.operation_id = o.id and e.kind = 'clip_fetch'
+                            and e.attempt_id = coalesce(
+                                (select a.id from attempt a),
+                                (select a.id from attempts a where a.operation_id = o.id and a.provider_sid = $6),
+                                e.attempt_id)) as is_unheard
             from operations o, event
             where o.id = $3 and o.mode = $4 and event.matched_by <> 'nothing'
             for update of o
@@ -191,12 +201,19 @@ async fn store_and_move(
                     when was_written_off then coalesce(o.duplicate_suspected_at, clock.at)
                     else o.duplicate_suspected_at
                 end,
-                acknowledged_at = case when contradicts or was_written_off then null else o.acknowledged_at end,
+                audio_not_fetched_at = case
+                    when advances and is_unheard then coalesce(o.audio_not_fetched_at, clock.at)
+                    else o.audio_not_fetched_at
+                end,
+                acknowledged_at = case
+                    when contradicts or was_written_off or (advances and is_unheard) then null
+                    else o.acknowledged_at
+                end,
                 updated_at = clock.at
             from before, clock
             where o.id = before.id and (advances or contradicts or binds or was_written_off)
             returning o.id, before.state as from_state, o.state as to_state, o.mode, contradicts, was_written_off,
-                o.correlation_id
+                advances and is_unheard as is_unheard, o.correlation_id
         ), line as (
             insert into audit_lines (object, at, actor, action, from_state, to_state, mode, correlation_id, details)
             select
@@ -206,6 +223,7 @@ async fn store_and_move(
                     'conflicted', contradicts, 'duplicateSuspected', was_written_off)
                 -- seconds, told once a call is completed
                 || jsonb_strip_nulls(jsonb_build_object('duration', $10::jsonb ->> 'CallDuration'))
+                || case when is_unheard then '{"audioNotFetched": true}' else '{}'::jsonb end
                 || case when $19 then '{"late": true}' else '{}'::jsonb end
             from moved, clock
         )

@@ -8,5 +8,5 @@ pub(crate) mod poll;
 mod webhook;
 mod word;
 
-pub(crate) use fetch::note_fetch;
+pub(crate) use fetch::{Fetch, note_clip_fetch, note_fetch};
 pub(crate) use webhook::router;

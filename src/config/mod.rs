@@ -1,6 +1,7 @@
 //! Settings that are read once at start: `config/default.toml`, then a file, then the environment. They are parsed into
 //! what they mean, or the service refuses to start with the setting's name and the remedy.
 
+mod clips;
 mod layers;
 mod operating;
 mod public_url;
@@ -11,10 +12,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use clips::ClipSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use clips::{Bucket, ClipStorage};
 pub(crate) use operating::is_speech_id;
 pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, VoiceSettings, WrongSetting};
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};
@@ -117,6 +120,8 @@ pub struct Config {
     pub elevenlabs_base_url: Option<Url>,
     /// Address of the embedded sandbox.
     pub sandbox_listen: SocketAddr,
+    /// Where the audio of calls from text is kept.
+    pub clips: ClipStorage,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// What is logged.
@@ -174,6 +179,9 @@ struct File {
     twilio_base_url: String,
     elevenlabs_base_url: String,
     sandbox_listen: SocketAddr,
+    clips_url: String,
+    clips_endpoint: String,
+    clips_region: String,
     trusted_proxies: Vec<IpAddr>,
     log: String,
     log_format: LogFormat,
@@ -200,7 +208,9 @@ impl Config {
             "" => None,
             text => Some(PublicUrl::parse(text).map_err(anyhow::Error::msg)?),
         };
+        let clips = ClipSettings { url: &file.clips_url, endpoint: &file.clips_endpoint, region: &file.clips_region };
         let config = Self {
+            clips: ClipStorage::read(&clips, environment, &file.data_dir)?,
             listen: file.listen,
             data_dir: file.data_dir,
             mode: file.mode,

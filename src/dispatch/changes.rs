@@ -30,6 +30,7 @@ pub struct Changes {
     here: broadcast::Sender<OperationId>,
     elsewhere: mpsc::UnboundedSender<OperationId>,
     wake: Arc<Notify>,
+    speak: Arc<Notify>,
 }
 
 /// What has still to be told to the other processes.
@@ -40,7 +41,7 @@ impl Changes {
     pub fn new() -> (Self, Outbox) {
         let (elsewhere, outbox) = mpsc::unbounded_channel();
         let (here, _) = broadcast::channel(1024);
-        (Self { here, elsewhere, wake: Arc::new(Notify::new()) }, Outbox(outbox))
+        (Self { here, elsewhere, wake: Arc::default(), speak: Arc::default() }, Outbox(outbox))
     }
 
     /// An operation changed, and that is committed. Whoever made it due also calls [`Changes::wake`]: the dispatcher's
@@ -54,6 +55,16 @@ impl Changes {
     /// Wakes the dispatcher: something may be due.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Wakes who makes speech: there may be something to say.
+    pub(crate) fn speak(&self) {
+        self.speak.notify_one();
+    }
+
+    /// Returns when there may be something to say.
+    pub(crate) async fn asked_to_speak(&self) {
+        self.speak.notified().await;
     }
 
     /// The changes from now on.

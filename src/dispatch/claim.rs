@@ -9,7 +9,9 @@ use time::OffsetDateTime;
 use crate::clock::{Clock, interval};
 use crate::config::{Mode, Operating};
 use crate::id::{AttemptId, OperationId};
-use crate::operation::content::Payload;
+use crate::operation::audio_url::AudioUrl;
+use crate::operation::content::Kind;
+use crate::operation::message::Message;
 
 /// One approved operation, taken by this process and committed as `sending`, with its attempt. Only [`claim`] makes
 /// one, after the commit.
@@ -22,11 +24,45 @@ pub struct Claimed {
     pub(super) number: i32,
     pub(super) to: String,
     pub(super) from: String,
-    pub(super) payload: Payload,
+    pub(super) load: Load,
     pub(super) digest: Vec<u8>,
     pub(super) execute_before: OffsetDateTime,
     pub(super) correlation_id: String,
     pub(super) reference: Reference,
+}
+
+/// What the person who is reached reads or hears.
+#[derive(Debug)]
+pub(super) enum Load {
+    /// This text.
+    Message(Message),
+    /// What is found at this address.
+    Recording(AudioUrl),
+    /// The clip of this name, in this voice: its hash is in the digest that was approved.
+    Clip { clip: String, voice: String },
+}
+
+impl Load {
+    /// From the columns of a row; `None` where none is filled, which the schema rules out.
+    fn stored(
+        message: Option<String>,
+        audio_url: Option<String>,
+        clip: Option<String>,
+        voice: Option<String>,
+    ) -> Option<Self> {
+        let message = message.map(|text| Self::Message(Message::stored(text)));
+        let recording = || audio_url.map(|url| Self::Recording(AudioUrl::stored(url)));
+        let spoken = || clip.zip(voice).map(|(clip, voice)| Self::Clip { clip, voice });
+        message.or_else(recording).or_else(spoken)
+    }
+
+    /// An SMS, or a call.
+    pub(super) const fn kind(&self) -> Kind {
+        match self {
+            Self::Message(_) => Kind::Sms,
+            Self::Recording(_) | Self::Clip { .. } => Kind::Call,
+        }
+    }
 }
 
 /// 256 random bits in the callback's URL, as 43 characters: by them Twilio's report finds its attempt even if the answer
@@ -58,7 +94,7 @@ impl std::fmt::Debug for Reference {
 }
 
 /// Claims up to `limit` operations that are approved, unchanged since, due, inside their window, not held, not blocked by
-/// a twin, and whose sender may send; each with its attempt, in one commit. An error means that nothing may be sent: a
+/// a twin, whose clip can still be played, and whose sender may send; each with its attempt, in one commit. An error means that nothing may be sent: a
 /// commit whose outcome is not known is left to the reconciler.
 #[expect(clippy::too_many_lines, reason = "one statement: everything in it commits together")]
 pub async fn claim(
@@ -108,6 +144,9 @@ pub async fn claim(
                         from provider_events e
                         where e.operation_id = o.id and e.matched_by = 'reference')
                     and not exists (select from do_not_contact d where d.number = o.to_number)
+                    -- a clip that is gone would be a silent call
+                    and (o.clip_id is null
+                        or exists (select from clips c where c.id = o.clip_id and c.state = 'ready'))
                     and not exists (
                         select
                         from attempts a
@@ -142,9 +181,9 @@ pub async fn claim(
             from attempt, clock
             where o.id = attempt.operation_id
             returning
-                o.id, o.mode, o.kind, o.to_number, o.from_number, o.message, o.audio_url, o.content_digest, o.segments,
-                o.execute_before, o.correlation_id, attempt.id as attempt_id, attempt.number, attempt.lock_key,
-                attempt.ref_hash
+                o.id, o.mode, o.kind, o.to_number, o.from_number, o.message, o.audio_url, o.clip_id, o.voice_id,
+                o.content_digest, o.segments, o.execute_before, o.correlation_id, attempt.id as attempt_id,
+                attempt.number, attempt.lock_key, attempt.ref_hash
         ), advanced as (
             update sender_rates r
             set next_at = greatest(r.next_at, clock.at) + make_interval(secs => coalesce(claimed.segments, 1) / sender.rate)
@@ -169,6 +208,8 @@ pub async fn claim(
             from_number,
             message,
             audio_url,
+            clip_id,
+            voice_id,
             content_digest as "digest!",
             execute_before as "execute_before!",
             correlation_id
@@ -193,7 +234,7 @@ pub async fn claim(
     rows.into_iter()
         .map(|row| {
             let reference = references.remove(&row.ref_hash);
-            let payload = Payload::stored(row.message, row.audio_url);
+            let load = Load::stored(row.message, row.audio_url, row.clip_id, row.voice_id);
             Ok(Claimed {
                 operation: row.operation,
                 mode,
@@ -202,7 +243,7 @@ pub async fn claim(
                 number: row.number,
                 to: row.to_number,
                 from: row.from_number,
-                payload: payload.ok_or_else(|| anyhow::anyhow!("operation {} says nothing", row.operation))?,
+                load: load.ok_or_else(|| anyhow::anyhow!("operation {} says nothing", row.operation))?,
                 digest: row.digest,
                 execute_before: row.execute_before,
                 correlation_id: row.correlation_id,

@@ -1,4 +1,5 @@
-//! What waited too long goes nowhere: undecided after its time, or approved and not sent inside its window.
+//! What waited too long goes nowhere: undecided after its time, or approved and not sent inside its window. Nor does a call
+//! whose clip is gone.
 
 use sqlx::PgPool;
 
@@ -16,11 +17,16 @@ pub async fn expire(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<Vec<
         with clock as materialized (
             select clock_timestamp() + $1::interval as at
         ), due as (
-            select o.id, o.state
-            from operations o, clock
+            select o.id, o.state, lost.clip_is_lost
+            from operations o
+            cross join clock
+            cross join lateral (
+                select o.clip_id is not null
+                    and not exists (select from clips c where c.id = o.clip_id and c.state = 'ready') as clip_is_lost
+            ) lost
             where o.mode = $2
                 and ((o.state in ('preparing', 'pending_approval') and o.expires_at <= clock.at)
-                    or (o.state = 'approved' and o.execute_before <= clock.at))
+                    or (o.state = 'approved' and (o.execute_before <= clock.at or lost.clip_is_lost)))
             order by o.id
             limit $3
             for update of o skip locked
@@ -28,7 +34,9 @@ pub async fn expire(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<Vec<
             update operations o
             set state = 'expired',
                 reason_code = case
+                    when due.state = 'preparing' then 'not_prepared'
                     when due.state <> 'approved' then 'not_decided'
+                    when due.clip_is_lost then 'clip_gone'
                     when o.duplicate_suspected_at is not null then 'duplicate_suspected'
                     when exists (select from do_not_contact d where d.number = o.to_number) then 'do_not_contact'
                     when exists (
@@ -40,7 +48,10 @@ pub async fn expire(db: &PgPool, clock: &Clock, mode: Mode) -> sqlx::Result<Vec<
                     else 'not_in_time'
                 end,
                 reason = case
+                    when due.state = 'preparing' then 'Its speech was not made in time. Nothing was sent.'
                     when due.state <> 'approved' then 'Nobody decided in time. Nothing was sent.'
+                    when due.clip_is_lost
+                        then 'The recording that was approved has been deleted, so nobody was called.'
                     when o.duplicate_suspected_at is not null
                         then 'It may have been sent already, so it was not sent again.'
                     when exists (select from do_not_contact d where d.number = o.to_number)

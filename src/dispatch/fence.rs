@@ -9,13 +9,14 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection as _, PgPool};
 use tokio::sync::Mutex;
 
-use super::claim::Claimed;
+use super::claim::{Claimed, Load};
 use crate::clock::Clock;
 use crate::config::PublicUrl;
 use crate::database;
 use crate::operation::content::Kind;
+use crate::speech::clips;
 use crate::twilio::CheckedAt;
-use crate::twilio::send::Outgoing;
+use crate::twilio::send::{Outgoing, Say};
 
 /// Sets the locks of attempts apart from any other advisory lock in the database: "MC" in the upper bits.
 const LOCK_SPACE: i64 = 0x4d43 << 48;
@@ -28,6 +29,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Fenced {
     claimed: Arc<Claimed>,
     checked_at: CheckedAt,
+    say: Say,
     status_callback: String,
     valid_for: Duration,
 }
@@ -38,7 +40,7 @@ impl Fenced {
         Outgoing {
             to: &self.claimed.to,
             from: &self.claimed.from,
-            payload: &self.claimed.payload,
+            say: &self.say,
             status_callback: self.status_callback.clone(),
             valid_for: self.valid_for,
         }
@@ -139,16 +141,22 @@ impl Fence {
 
     fn fenced(&self, claimed: &Arc<Claimed>, checked_at: CheckedAt, public_url: &PublicUrl) -> Fenced {
         // The fragment tells Twilio to repeat a report that we could not take; it is not part of the signed URL.
-        let door = match claimed.payload.kind() {
+        let door = match claimed.load.kind() {
             Kind::Sms => "message-status",
             Kind::Call => "call-status",
         };
         let (operation, reference) = (claimed.operation, claimed.reference.as_str());
         let path = format!("/webhooks/twilio/{door}/{operation}?ref={reference}#rc=3&rp=5xx,ct,rt");
+        let say = match &claimed.load {
+            Load::Message(message) => Say::Text(message.as_str().to_owned()),
+            Load::Recording(url) => Say::Play(url.as_str().to_owned()),
+            Load::Clip { clip, .. } => Say::Play(clips::address_for_attempt(public_url, clip, claimed.attempt)),
+        };
         let left = claimed.execute_before - self.clock.now();
         Fenced {
             claimed: Arc::clone(claimed),
             checked_at,
+            say,
             status_callback: public_url.join(&path),
             valid_for: left.try_into().unwrap_or(Duration::ZERO),
         }
@@ -191,6 +199,8 @@ async fn check(connection: &mut PgConnection, claimed: &Claimed, clock: &Clock) 
                     from provider_events e
                     where e.operation_id = o.id and e.matched_by = 'reference')
                 and not exists (select from do_not_contact d where d.number = o.to_number)
+                and (o.clip_id is null
+                    or exists (select from clips c where c.id = o.clip_id and c.state = 'ready'))
                 -- connect, request and record must fit in before others call it unknown
                 and a.deadline_at > clock.at + interval '25 seconds'
                 and o.execute_before > clock.at

@@ -6,12 +6,11 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
-use super::claim::{Claimed, claim};
+use super::claim::{Claimed, Load, claim};
 use super::fence::{Fence, NotFenced};
 use super::{expiry, outcome, reconcile};
 use crate::audit::Actor;
 use crate::guard::{hold, incarnation};
-use crate::operation::content::Kind;
 use crate::phone;
 use crate::state::AppState;
 use crate::twilio::{Exchange, SendOutcome};
@@ -143,12 +142,15 @@ async fn send(
 fn announce(claimed: &Claimed) {
     let (operation, number, mode) = (claimed.operation, claimed.number, claimed.mode);
     let to = phone::mask(&claimed.to);
-    match claimed.payload.kind() {
-        Kind::Sms => {
+    match &claimed.load {
+        Load::Message(_) => {
             tracing::info!(event = "twilio.sms.send", %operation, attempt = number, to, %mode, "handing an SMS to Twilio");
         }
-        Kind::Call => {
+        Load::Recording(_) => {
             tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, "handing a call to Twilio");
+        }
+        Load::Clip { clip, voice } => {
+            tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, clip, voice, "handing a call to Twilio");
         }
     }
 }

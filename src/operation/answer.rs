@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
+use super::audio_look::AudioLook;
 use super::content::Kind;
 use super::status::State;
 use super::store::{Operation, Story};
@@ -12,6 +13,7 @@ use crate::config::PublicUrl;
 use crate::error::Problem;
 use crate::idempotency::IdempotencyKey;
 use crate::phone::mask;
+use crate::speech::clips;
 use crate::twilio::errors;
 use crate::web::extract::Json;
 
@@ -88,12 +90,14 @@ pub(crate) fn summary(operation: &Operation, public_url: &PublicUrl) -> Map<Stri
             put("segments", json!(operation.segments));
             put("encoding", json!(operation.encoding));
         }
-        // The last three are of recordings that are made here from text; the names are part of the contract.
+        // A call from text has its clip, and an address of that, once there is something to hear.
         Kind::Call => {
-            put("audioUrl", json!(operation.audio_url));
-            put("clipId", Value::Null);
-            put("voiceId", Value::Null);
-            put("modelId", Value::Null);
+            let clip = operation.clip_id.as_deref();
+            let made = clip.map(|clip| clips::address(public_url, clip));
+            put("audioUrl", json!(operation.audio_url.as_ref().or(made.as_ref())));
+            put("clipId", json!(clip));
+            put("voiceId", json!(operation.voice_id));
+            put("modelId", json!(operation.model_id));
         }
     }
     put("createdAt", json!(rfc3339(operation.created_at)));
@@ -134,8 +138,12 @@ pub(crate) fn whole(operation: &Operation, story: &Story, public_url: &PublicUrl
     let mut put = |name: &str, value: Value| {
         body.insert(name.to_owned(), value);
     };
-    if operation.kind == Kind::Sms {
-        put("message", json!(operation.message));
+    match operation.kind {
+        Kind::Sms => put("message", json!(operation.message)),
+        Kind::Call => {
+            put("text", json!(operation.speech_text));
+            put("clipBytes", json!(operation.clip_bytes));
+        }
     }
     put("requestedBy", json!(operation.requester_email));
     put("token", json!(operation.token_name));
@@ -155,6 +163,10 @@ pub(crate) fn whole(operation: &Operation, story: &Story, public_url: &PublicUrl
     put("acknowledgedBy", json!(operation.acknowledged_by));
     put("conflicted", json!(operation.conflicted_at.is_some()));
     put("duplicateSuspected", json!(operation.duplicate_suspected_at.is_some()));
+    if operation.kind == Kind::Call {
+        put("audioNotFetchedAt", json!(operation.audio_not_fetched_at.map(rfc3339)));
+        put("audioLook", json!(story.audio_look.as_ref().map(AudioLook::document)));
+    }
     let decisions = story.decisions.iter().map(|decision| {
         json!({
             "decision": decision.decision, "by": decision.decided_by, "token": decision.token, "rule": decision.rule,

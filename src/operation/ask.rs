@@ -3,6 +3,7 @@
 
 use axum::http::StatusCode;
 
+use super::audio_look;
 use super::content::{Content, Kind};
 use super::request::Request;
 use super::status::State;
@@ -13,6 +14,7 @@ use crate::auth::{Permission, Principal};
 use crate::error::{Problem, Result};
 use crate::idempotency::{self, IdempotencyKey, KeyUse};
 use crate::phone::mask;
+use crate::speech::speaking;
 use crate::state::AppState;
 
 /// The route's name in the scope of a key. A page and the API share it, so that a key means one operation.
@@ -58,11 +60,20 @@ pub(crate) async fn ask(
         Some(_) => None,
         None => app.vault.usual_sender().await?,
     };
-    let Some(from) = request.from.or(usual_sender) else {
-        // A replay needs no sender: it was settled when the key was first used.
-        let known = store::find_by_key(&app.db, &app.clock, &used).await?;
-        return answer(app, used, known.ok_or_else(no_sender)?);
+    let from = request.from.or(usual_sender).ok_or_else(no_sender);
+    let cannot_speak = match request.payload.speech() {
+        Some(speech) => speaking::refusal(app, &settings, speech).await?,
+        None => None,
     };
+    let from = match (from, cannot_speak) {
+        (Ok(from), None) => from,
+        (Err(refusal), _) | (Ok(_), Some(refusal)) => {
+            // A replay needs none of it: it was settled when the key was first used.
+            let known = store::find_by_key(&app.db, &app.clock, &used).await?;
+            return answer(app, used, known.ok_or(refusal)?);
+        }
+    };
+    let look = audio_look::of_request(app, &request.payload, &used).await?;
     let content = Content { mode, to: request.to, from, payload: request.payload };
     let asking = Asking {
         content: &content,
@@ -74,6 +85,7 @@ pub(crate) async fn ask(
         verdict: gate::judge(&settings),
     };
     let created = store::create(&app.db, &app.clock, &settings, &asking).await?;
+    audio_look::keep(app, &created, look).await;
     answer(app, used, created)
 }
 
@@ -83,12 +95,17 @@ fn answer(app: &AppState, used: KeyUse, created: Created) -> Result<Asked> {
         Created::New(operation) => {
             let Operation { id, state, gate_rule: rule, to_number, mode, .. } = &operation;
             tracing::info!(event = "idempotency.recorded", operation = %id, key = used.key.as_str(), "recorded");
-            let is_due = *state == State::Approved;
-            let event = if is_due { "approval.granted" } else { "approval.held" };
+            let event = match state {
+                State::Approved => "approval.granted",
+                State::Preparing => "voice.call.asked",
+                _ => "approval.held",
+            };
             tracing::info!(event, operation = %id, rule, to = mask(to_number), %mode);
             app.changes.announce(*id);
-            if is_due {
-                app.changes.wake();
+            match state {
+                State::Approved => app.changes.wake(),
+                State::Preparing => app.changes.speak(),
+                _ => {}
             }
             Ok(Asked { operation, key: used.key, replayed: false })
         }

@@ -1,10 +1,12 @@
 //! What goes out, parsed: typed, frozen, and named by a digest. No function below a handler takes a `String` for it.
 
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::audio_url::AudioUrl;
 use super::message::Message;
 use super::segments::Segments;
+use super::speech::{Speech, Spoken};
 use crate::config::Mode;
 use crate::phone::PhoneNumber;
 
@@ -49,20 +51,18 @@ pub enum Payload {
     Text(Message),
     /// A call that plays what Twilio finds at this address when it is answered.
     Recording(AudioUrl),
+    /// A call that will play what is made of this text.
+    Speech(Speech),
+    /// A call that plays what was made of a text.
+    Spoken(Spoken),
 }
 
 impl Payload {
-    /// From the columns of a row; `None` where neither is filled, which the schema rules out.
-    pub(crate) fn stored(message: Option<String>, audio_url: Option<String>) -> Option<Self> {
-        let text = message.map(|text| Self::Text(Message::stored(text)));
-        text.or_else(|| audio_url.map(|url| Self::Recording(AudioUrl::stored(url))))
-    }
-
     /// An SMS, or a call.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Text(_) => Kind::Sms,
-            Self::Recording(_) => Kind::Call,
+            Self::Recording(_) | Self::Speech(_) | Self::Spoken(_) => Kind::Call,
         }
     }
 
@@ -76,12 +76,29 @@ impl Payload {
         if let Self::Recording(url) = self { Some(url.as_str()) } else { None }
     }
 
-    /// Its name and value in the canonical content and in the fingerprint of a request.
-    pub(super) fn member(&self) -> (&'static str, &str) {
-        match self {
-            Self::Text(message) => ("message", message.as_str()),
-            Self::Recording(url) => ("audioUrl", url.as_str()),
-        }
+    /// What has still to be spoken.
+    pub fn speech(&self) -> Option<&Speech> {
+        if let Self::Speech(speech) = self { Some(speech) } else { None }
+    }
+
+    /// Its names and values in the canonical content and in the fingerprint of a request.
+    pub(super) fn members(&self) -> Map<String, Value> {
+        let members = match self {
+            Self::Text(message) => vec![("message", message.as_str().to_owned())],
+            Self::Recording(url) => vec![("audioUrl", url.as_str().to_owned())],
+            Self::Speech(Speech { text, voice, model }) => {
+                let chosen = [("voiceId", voice), ("modelId", model)];
+                let chosen = chosen.into_iter().filter_map(|(name, id)| Some((name, id.as_ref()?.as_str().to_owned())));
+                std::iter::once(("text", text.as_str().to_owned())).chain(chosen).collect()
+            }
+            Self::Spoken(Spoken { text, voice, model, clip_hash }) => vec![
+                ("clipSha256", hex(clip_hash)),
+                ("modelId", model.as_str().to_owned()),
+                ("text", text.as_str().to_owned()),
+                ("voiceId", voice.as_str().to_owned()),
+            ],
+        };
+        members.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
     }
 }
 
@@ -90,18 +107,22 @@ impl Payload {
 pub struct ContentDigest([u8; 32]);
 
 impl Content {
-    /// The digest. Canonical form: `mission-control content v1`, a newline, and a JSON object with sorted names and no
-    /// white space (RFC 8785). Note and idempotency key are not in it.
-    pub fn digest(&self) -> ContentDigest {
-        let (name, value) = self.payload.member();
-        let canonical = serde_json::json!({
-            "from": self.from.as_str(),
-            "kind": self.payload.kind().as_str(),
-            name: value,
-            "mode": self.mode.as_str(),
-            "to": self.to.as_str(),
-        });
-        ContentDigest(hash("mission-control content v1", &canonical.to_string()))
+    /// The digest; `None` as long as what will be heard is not made. Canonical form: `mission-control content v1`, a
+    /// newline, and a JSON object with sorted names and no white space (RFC 8785). Note and idempotency key are not in it.
+    pub fn digest(&self) -> Option<ContentDigest> {
+        if self.payload.speech().is_some() {
+            return None;
+        }
+        let mut members = self.payload.members();
+        for (name, value) in [
+            ("from", self.from.as_str()),
+            ("kind", self.payload.kind().as_str()),
+            ("mode", self.mode.as_str()),
+            ("to", self.to.as_str()),
+        ] {
+            members.insert(name.to_owned(), json!(value));
+        }
+        Some(ContentDigest(hash("mission-control content v1", &Value::Object(members).to_string())))
     }
 
     /// SHA-256 of what Twilio's list would show of it: two operations with the same key cannot be told apart there. Its
@@ -109,7 +130,7 @@ impl Content {
     pub fn match_key(&self) -> [u8; 32] {
         let shown = [self.mode.as_str(), self.payload.kind().as_str(), self.from.as_str(), self.to.as_str()];
         let shown: Vec<&str> = shown.into_iter().chain(self.payload.message()).collect();
-        hash("mission-control match v1", &serde_json::json!(shown).to_string())
+        hash("mission-control match v1", &json!(shown).to_string())
     }
 
     /// The segments that an SMS takes; a call has none.
@@ -171,6 +192,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::speech::{SpeakerId, SpeechText};
 
     fn content() -> Content {
         Content {
@@ -185,12 +207,26 @@ mod tests {
         Content { payload: Payload::Recording(AudioUrl::stored(url.to_owned())), ..content() }
     }
 
+    fn digest(content: &Content) -> ContentDigest {
+        content.digest().expect("a digest")
+    }
+
+    fn spoken(text: &str, voice: &str, model: &str, clip: u8) -> Content {
+        let spoken = Spoken {
+            text: SpeechText::parse(text).expect("a text"),
+            voice: SpeakerId::parse(voice).expect("a voice"),
+            model: SpeakerId::parse(model).expect("a model"),
+            clip_hash: [clip; 32],
+        };
+        Content { payload: Payload::Spoken(spoken), ..content() }
+    }
+
     #[test]
     fn the_digest_can_be_made_by_anybody() {
         let canonical =
             r#"{"from":"+15005550006","kind":"sms","message":"Hello","mode":"sandbox","to":"+14155550132"}"#;
-        assert_eq!(content().digest().0, hash("mission-control content v1", canonical));
-        assert_eq!(ContentDigest::parse(&content().digest().to_string()), Some(content().digest()));
+        assert_eq!(digest(&content()).0, hash("mission-control content v1", canonical));
+        assert_eq!(ContentDigest::parse(&digest(&content()).to_string()), content().digest());
     }
 
     #[test]
@@ -214,9 +250,36 @@ mod tests {
     fn another_recording_is_another_content_that_twilios_list_cannot_tell_apart() {
         let (one, other) = (call("https://example.com/1.mp3"), call("https://example.com/2.mp3"));
         let canonical = r#"{"audioUrl":"https://example.com/1.mp3","from":"+15005550006","kind":"call","mode":"sandbox","to":"+14155550132"}"#;
-        assert_eq!(one.digest().0, hash("mission-control content v1", canonical));
+        assert_eq!(digest(&one).0, hash("mission-control content v1", canonical));
         assert_ne!(one.digest(), other.digest());
         assert_eq!(one.match_key(), other.match_key());
+    }
+
+    #[test]
+    fn the_digest_of_a_spoken_text_binds_the_clip_that_is_heard() {
+        let base = spoken("Hello", "v", "m", 0xab);
+        let canonical = format!(
+            r#"{{"clipSha256":"{}","from":"+15005550006","kind":"call","mode":"sandbox","modelId":"m","text":"Hello","to":"+14155550132","voiceId":"v"}}"#,
+            "ab".repeat(32)
+        );
+        assert_eq!(digest(&base).0, hash("mission-control content v1", &canonical));
+        for other in [
+            spoken("Hello!", "v", "m", 0xab),
+            spoken("Hello", "w", "m", 0xab),
+            spoken("Hello", "v", "n", 0xab),
+            spoken("Hello", "v", "m", 0xac),
+        ] {
+            assert_ne!(other.digest(), base.digest(), "{other:?}");
+            assert_eq!(other.match_key(), base.match_key(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_made_yet_has_no_digest_and_the_match_key_of_any_call() {
+        let speech = Speech { text: SpeechText::parse("Hello").expect("a text"), voice: None, model: None };
+        let content = Content { payload: Payload::Speech(speech), ..content() };
+        assert_eq!(content.digest(), None);
+        assert_eq!(content.match_key(), call("https://example.com/1.mp3").match_key());
     }
 
     #[test]

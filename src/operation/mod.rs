@@ -1,11 +1,13 @@
 //! What people want to send: content, state, and every address under which an operation is asked for, listed and read.
 
 pub mod attention;
+pub mod audio_look;
 pub mod audio_url;
 pub mod content;
 pub mod message;
 pub mod request;
 pub mod segments;
+pub mod speech;
 pub mod status;
 pub mod store;
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::audio_url::AudioUrl;
 use super::content::{Payload, hash};
 use super::message::Message;
+use super::speech::{SpeakerId, Speech, SpeechText};
 use crate::config::Mode;
 use crate::error::{FieldProblem, Problem};
 use crate::phone::PhoneNumber;
@@ -49,36 +50,41 @@ impl Request {
         fields.request(to, message.map(Payload::Text))
     }
 
-    /// Reads a request for a call; `Err` lists every wrong field. In live mode the recording must be on the open network.
+    /// Reads a request for a call, which plays a recording or speaks a text; `Err` lists every wrong field. In live mode
+    /// the recording must be on the open network.
     pub fn call(body: &Value, mode: Mode) -> Result<Self, Problem> {
-        let mut fields = Fields::of(body, "`to` and `audioUrl`")?;
+        let mut fields = Fields::of(body, "`to` and `text` or `audioUrl`")?;
         fields.refuse_unknown(&["to", "audioUrl", "text", "voiceId", "modelId", "from", "idempotencyKey", "note"]);
         let to = fields.number("to");
-        for name in ["text", "voiceId", "modelId"] {
-            if fields.is_given(name) {
-                let message =
-                    "Calls from text cannot be placed yet. Send the address of a recording in audioUrl instead.";
-                fields.refuse::<()>(name, message.to_owned());
+        let payload = match (fields.is_given("text"), fields.is_given("audioUrl")) {
+            (true, true) => {
+                for name in ["text", "audioUrl"] {
+                    let message = "A call either speaks a text or plays a recording. Send one of text and audioUrl.";
+                    fields.refuse::<()>(name, message.to_owned());
+                }
+                None
             }
-        }
-        let parse = |text: &str| AudioUrl::parse(text, mode).map_err(|error| error.to_string());
-        let url = if fields.is_given("text") {
-            fields.optional("audioUrl", parse)
-        } else {
-            fields.required("audioUrl", parse)
+            (true, false) => fields.speech(),
+            (false, true) => fields.recording(mode),
+            (false, false) => {
+                let message = "Send what the call says in text, or the address of a recording in audioUrl.";
+                fields.refuse("text", message.to_owned())
+            }
         };
-        fields.request(to, url.map(Payload::Recording))
+        fields.request(to, payload)
     }
 
     /// SHA-256 of the request as given: absent fields absent, no note, no key, no defaults.
     pub fn fingerprint(&self, mode: Mode) -> [u8; 32] {
-        let (name, value) = self.payload.member();
+        let mut given = self.payload.members();
         let kind = self.payload.kind().as_str();
-        let mut given = json!({ "kind": kind, name: value, "mode": mode.as_str(), "to": self.to.as_str() });
-        if let Some(from) = &self.from {
-            given["from"] = json!(from.as_str());
+        for (name, value) in [("kind", kind), ("mode", mode.as_str()), ("to", self.to.as_str())] {
+            given.insert(name.to_owned(), json!(value));
         }
-        hash("mission-control request v1", &given.to_string())
+        if let Some(from) = &self.from {
+            given.insert("from".to_owned(), json!(from.as_str()));
+        }
+        hash("mission-control request v1", &Value::Object(given).to_string())
     }
 }
 
@@ -120,6 +126,23 @@ impl<'a> Fields<'a> {
             }
             _ => Err(Problem::invalid_fields(self.problems)),
         }
+    }
+
+    fn speech(&mut self) -> Option<Payload> {
+        let text = self.required("text", |text| SpeechText::parse(text).map_err(|error| error.to_string()));
+        let mut id = |name| self.optional(name, |id| SpeakerId::parse(id).map_err(|error| error.to_string()));
+        let (voice, model) = (id("voiceId"), id("modelId"));
+        Some(Payload::Speech(Speech { text: text?, voice, model }))
+    }
+
+    fn recording(&mut self, mode: Mode) -> Option<Payload> {
+        for name in ["voiceId", "modelId"] {
+            if self.is_given(name) {
+                self.refuse::<()>(name, "A recording has its voice already. Leave this out, or send text.".to_owned());
+            }
+        }
+        let url = self.required("audioUrl", |text| AudioUrl::parse(text, mode).map_err(|error| error.to_string()));
+        url.map(Payload::Recording)
     }
 
     fn number(&mut self, name: &str) -> Option<PhoneNumber> {
@@ -183,19 +206,26 @@ mod tests {
     fn every_wrong_field_is_told_at_once() {
         let body = json!({ "to": 5, "from": "x", "note": "n".repeat(501), "extra": 1 });
         assert_eq!(wrong_fields(Request::sms(&body)), ["extra", "to", "message", "from", "note"]);
-        assert_eq!(wrong_fields(Request::call(&body, Mode::Live)), ["extra", "to", "audioUrl", "from", "note"]);
+        assert_eq!(wrong_fields(Request::call(&body, Mode::Live)), ["extra", "to", "text", "from", "note"]);
         let fine = json!({ "to": "+14155550132", "message": "Hello", "from": null });
         assert_eq!(wrong_fields(Request::sms(&fine)), [""; 0]);
     }
 
     #[test]
-    fn a_call_from_text_is_refused_in_words() {
-        let body = json!({ "to": "+14155550132", "text": "Hello", "voiceId": "v", "audioUrl": "https://x.test/a.mp3" });
-        assert_eq!(wrong_fields(Request::call(&body, Mode::Live)), ["text", "voiceId"]);
-        let body = json!({ "to": "+14155550132", "text": "Hello" });
-        let problem = Request::call(&body, Mode::Live).expect_err("refused");
-        assert_eq!(problem.details[0].field, "text");
-        assert!(problem.details[0].message.contains("audioUrl"), "{problem:?}");
+    fn a_call_speaks_a_text_or_plays_a_recording() {
+        let wrong = |mut body: Value| {
+            body["to"] = json!("+14155550132");
+            wrong_fields(Request::call(&body, Mode::Live))
+        };
+        let url = "https://x.test/a.mp3";
+        assert_eq!(wrong(json!({ "text": " Hello " })), [""; 0]);
+        assert_eq!(wrong(json!({ "text": "Hello", "voiceId": "v", "modelId": "m", "audioUrl": null })), [""; 0]);
+        assert_eq!(wrong(json!({ "text": "Hello", "voiceId": null })), [""; 0]);
+        assert_eq!(wrong(json!({})), ["text"]);
+        assert_eq!(wrong(json!({ "text": "Hello", "audioUrl": url, "voiceId": "v" })), ["text", "audioUrl"]);
+        assert_eq!(wrong(json!({ "text": " ", "voiceId": "a/b", "modelId": 5 })), ["text", "voiceId", "modelId"]);
+        assert_eq!(wrong(json!({ "audioUrl": url, "voiceId": "v", "modelId": "m" })), ["voiceId", "modelId"]);
+        assert_eq!(wrong(json!({ "voiceId": "v" })), ["text"]);
     }
 
     #[test]
@@ -218,5 +248,14 @@ mod tests {
         assert_ne!(plain, read(json!({ "to": "+14155550132", "message": "Hello." })));
         let call = json!({ "to": "+14155550132", "audioUrl": "https://example.com/a.mp3" });
         assert_ne!(plain, Request::call(&call, Mode::Sandbox).expect("valid").fingerprint(Mode::Sandbox));
+
+        let speak = |mut body: Value| {
+            body["to"] = json!("+14155550132");
+            Request::call(&body, Mode::Sandbox).expect("valid").fingerprint(Mode::Sandbox)
+        };
+        let plain = speak(json!({ "text": "Hello" }));
+        assert_eq!(plain, speak(json!({ "text": " Hello\n", "note": "why" })), "white space around it is not heard");
+        assert_ne!(plain, speak(json!({ "text": "Hello", "voiceId": "v" })));
+        assert_ne!(plain, speak(json!({ "text": "Hello", "modelId": "v" })));
     }
 }

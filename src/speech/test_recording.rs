@@ -31,6 +31,11 @@ pub(crate) fn is_at(address: &str, public_url: &PublicUrl) -> bool {
     address.strip_prefix(&public_url.join(PATH)).is_some_and(|rest| rest.starts_with("?call="))
 }
 
+/// How long it is.
+pub(crate) fn bytes() -> usize {
+    RECORDING.len()
+}
+
 /// The route of the recording, for anybody.
 pub(crate) fn router() -> Router<AppState> {
     Router::new().route(PATH, get(serve))

@@ -8,7 +8,7 @@ use super::client::{Answer, NoAnswer, Twilio, TwilioError};
 use super::errors::is_account_refusal;
 use super::{Exchange, SendOutcome, Sid, look_up, twiml};
 use crate::dispatch::Fenced;
-use crate::operation::content::{Kind, Payload};
+use crate::operation::content::Kind;
 use crate::vault::TwilioCredentials;
 
 /// Twilio's bounds of `ValidityPeriod` in seconds.
@@ -16,6 +16,24 @@ const VALIDITY: std::ops::RangeInclusive<i64> = 6..=36_000;
 
 /// The steps of a call that Twilio is to report; without them it reports the last one only.
 const CALL_EVENTS: [&str; 4] = ["initiated", "ringing", "answered", "completed"];
+
+/// What the person who is reached reads or hears.
+#[derive(Debug)]
+pub enum Say {
+    /// An SMS with this text.
+    Text(String),
+    /// A call that plays what Twilio finds at this address.
+    Play(String),
+}
+
+impl Say {
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Sms,
+            Self::Play(_) => Kind::Call,
+        }
+    }
+}
 
 /// An operation as it is handed over.
 #[derive(Debug)]
@@ -25,7 +43,7 @@ pub struct Outgoing<'a> {
     /// E.164.
     pub from: &'a str,
     /// What it says or plays.
-    pub payload: &'a Payload,
+    pub say: &'a Say,
     /// Where Twilio reports, with the attempt's reference.
     pub status_callback: String,
     /// How long a message may still be delivered.
@@ -40,17 +58,17 @@ impl Outgoing<'_> {
             ("From", self.from.to_owned()),
             ("StatusCallback", self.status_callback.clone()),
         ];
-        match self.payload {
-            Payload::Text(message) => {
+        match self.say {
+            Say::Text(message) => {
                 let validity = i64::try_from(self.valid_for.as_secs()).unwrap_or(i64::MAX);
-                form.push(("Body", message.as_str().to_owned()));
+                form.push(("Body", message.clone()));
                 form.push(("ValidityPeriod", validity.clamp(*VALIDITY.start(), *VALIDITY.end()).to_string()));
                 // Both would change the text that was approved.
                 form.push(("SmartEncoded", "false".to_owned()));
                 form.push(("ShortenUrls", "false".to_owned()));
             }
-            Payload::Recording(url) => {
-                form.push(("Twiml", twiml::play(url.as_str())?));
+            Say::Play(url) => {
+                form.push(("Twiml", twiml::play(url)?));
                 form.push(("StatusCallbackMethod", "POST".to_owned()));
                 form.extend(CALL_EVENTS.map(|event| ("StatusCallbackEvent", event.to_owned())));
             }
@@ -71,7 +89,7 @@ impl Twilio {
     /// fenced claim is the permission; there is no other way to send.
     pub async fn send(&self, fenced: Fenced, credentials: &TwilioCredentials) -> Exchange {
         let outgoing = fenced.outgoing();
-        let kind = outgoing.payload.kind();
+        let kind = outgoing.say.kind();
         let Some(form) = outgoing.form() else {
             return Exchange::not_sent("the instructions for the call are longer than Twilio takes");
         };

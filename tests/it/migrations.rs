@@ -141,6 +141,67 @@ async fn speech_that_is_being_made_fills_its_digest_once() {
     assert_eq!(refusal(&mut connection, &made("second")).await, "content_is_immutable");
 }
 
+/// Of the sample data: a call from text that is being prepared, and a clip that was made.
+const PREPARING: &str = "00000000-0000-7000-8000-0000000000d7";
+const CLIP: &str = "clip-made-0123456789abcdef0123456789abcdef";
+
+#[tokio::test]
+async fn who_speaks_is_filled_in_with_the_clip_once_and_never_against_what_was_asked_for() {
+    let (_database, mut connection) = with_samples().await;
+    let alone = format!("update operations set voice_id = 'voice-1' where id = '{PREPARING}'");
+    assert_eq!(refusal(&mut connection, &alone).await, "content_is_immutable");
+    let copy_of = |changes: Value| {
+        format!(
+            "insert into operations select (jsonb_populate_record(o, '{changes}')).* \
+             from operations o where id = '{PREPARING}'"
+        )
+    };
+    perform(&mut connection, &copy_of(json!({ "id": SECOND, "voice_id": "voice-2" }))).await;
+    let filled = |id: &str, voice: &str| {
+        format!(
+            "update operations set state = 'pending_approval', clip_id = '{CLIP}', content_digest = sha256('spoken'), \
+             voice_id = '{voice}', model_id = 'model-1' where id = '{id}'"
+        )
+    };
+    assert_eq!(refusal(&mut connection, &filled(SECOND, "voice-1")).await, "content_is_immutable");
+    perform(&mut connection, &filled(SECOND, "voice-2")).await;
+    perform(&mut connection, &filled(PREPARING, "voice-1")).await;
+    for change in ["voice_id = 'voice-3'", "model_id = null", "clip_id = null", "content_digest = sha256('other')"] {
+        let statement = format!("update operations set {change} where id = '{PREPARING}'");
+        assert_eq!(refusal(&mut connection, &statement).await, "content_is_immutable", "{change}");
+    }
+    let silent = json!({ "id": THIRD, "state": "pending_approval", "content_digest": another_digest() });
+    assert_eq!(refusal(&mut connection, &copy_of(silent)).await, "speech_is_made");
+}
+
+#[tokio::test]
+async fn a_clip_that_was_made_stays_what_it_is() {
+    let (_database, mut connection) = with_samples().await;
+    for change in [
+        "content_hash = sha256('other')",
+        "bytes = 5",
+        "text_spoken = 'other'",
+        "voice_id = 'voice-2'",
+        "request_hash = sha256('other')",
+        "state = 'preparing'",
+        "state = 'failed'",
+    ] {
+        let statement = format!("update clips set {change} where id = '{CLIP}'");
+        assert_eq!(refusal(&mut connection, &statement).await, "clip_is_immutable", "{change}");
+    }
+    let twin = |id: &str, state: &str| {
+        format!(
+            "insert into clips select (jsonb_populate_record(c, \
+             jsonb_build_object('id', '{id}-0123456789abcdef0123456789abcdef', 'state', '{state}'))).* \
+             from clips c where id = '{CLIP}'"
+        )
+    };
+    assert_eq!(refusal(&mut connection, &twin("second", "preparing")).await, "clips_one_a_request");
+    perform(&mut connection, &twin("failed", "failed")).await;
+    perform(&mut connection, &format!("update clips set state = 'deleted' where id = '{CLIP}'")).await;
+    perform(&mut connection, &twin("anew", "preparing")).await;
+}
+
 #[tokio::test]
 async fn what_happened_is_only_added_to() {
     let (_database, mut connection) = with_samples().await;

@@ -16,8 +16,10 @@ use toml::{Table, Value};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Variables that are no setting of the file.
-const ENVIRONMENT_ONLY: [&str; 9] = [
+const ENVIRONMENT_ONLY: [&str; 11] = [
     "DATABASE_URL",
+    "MISSION_CONTROL_CLIPS_ACCESS_KEY_ID",
+    "MISSION_CONTROL_CLIPS_SECRET_ACCESS_KEY",
     "MISSION_CONTROL_CONFIG",
     "MISSION_CONTROL_MASTER_KEY",
     "MISSION_CONTROL_MASTER_KEY_FILE",

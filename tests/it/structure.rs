@@ -46,7 +46,8 @@ fn files_with(text: &str) -> Vec<String> {
 fn every_entrance_asks_through_the_same_stack() {
     assert_eq!(files_with("insert into operations"), ["operation/store/create.rs"], "one statement creates");
     assert_eq!(files_with("store::create("), ["operation/ask.rs"], "one function calls it");
-    assert_eq!(files_with("gate::judge("), ["operation/ask.rs"], "and asks the gate");
+    let judged = ["operation/ask.rs", "speech/preparing/finishing.rs"];
+    assert_eq!(files_with("gate::judge("), judged, "and asks the gate, once more when there is something to hear");
     assert_eq!(files_with("Verdict { granted"), ["approval/gate.rs"], "which alone makes a verdict");
 }
 

@@ -21,8 +21,16 @@ use crate::web::frame::{FormError, html};
 use crate::web::text;
 
 /// The fields that the forms have, and the names under which they are refused.
-const FIELDS: [(&str, &str); 5] =
-    [("to", "to"), ("from", "from"), ("message", "message"), ("audio_url", "audioUrl"), ("note", "note")];
+const FIELDS: [(&str, &str); 8] = [
+    ("to", "to"),
+    ("from", "from"),
+    ("message", "message"),
+    ("text", "text"),
+    ("voice_id", "voiceId"),
+    ("model_id", "modelId"),
+    ("audio_url", "audioUrl"),
+    ("note", "note"),
+];
 
 /// Refusals of the key: the form needs a new one.
 const KEY_CODES: [&str; 2] = ["idempotency_key_reused", "idempotency_key_expired"];
@@ -48,6 +56,9 @@ pub(crate) struct AskForm {
     pub(crate) to: String,
     pub(crate) from: String,
     pub(crate) message: String,
+    pub(crate) text: String,
+    pub(crate) voice_id: String,
+    pub(crate) model_id: String,
     pub(crate) audio_url: String,
     pub(crate) note: String,
     pub(crate) again: String,
@@ -83,7 +94,9 @@ pub(super) async fn submit(visit: Visit, Form(mut form): Form<AskForm>) -> Resul
 /// Asks for what the form says. A refused form is made ready to be shown again.
 pub(crate) async fn take(visit: &Visit, kind: Kind, form: &mut AskForm) -> Result<Result<OperationId, Refused>> {
     // Browsers send every line break of a form as CRLF; what was typed is one character, and is paid for as one.
-    form.message = form.message.replace("\r\n", "\n");
+    for typed in [&mut form.message, &mut form.text] {
+        *typed = typed.replace("\r\n", "\n");
+    }
     let error = match asked(visit, kind, form).await {
         Ok(id) => return Ok(Ok(id)),
         Err(error) => error,
@@ -147,6 +160,9 @@ impl AskForm {
             to: operation.to_number,
             from: operation.from_number,
             message: operation.message.unwrap_or_default(),
+            text: operation.speech_text.unwrap_or_default(),
+            voice_id: operation.voice_id.unwrap_or_default(),
+            model_id: operation.model_id.unwrap_or_default(),
             audio_url: operation.audio_url.unwrap_or_default(),
             note: operation.note.unwrap_or_default(),
             again: operation.id.to_string(),
@@ -162,13 +178,19 @@ impl AskForm {
 
     /// The request as the API would get it: what was left empty is absent.
     fn request(&self, kind: Kind) -> Value {
-        let given =
-            [("from", &self.from), ("note", &self.note)].into_iter().filter(|(_, text)| !text.trim().is_empty());
-        let payload = match kind {
-            Kind::Sms => ("message", &self.message),
-            Kind::Call => ("audioUrl", &self.audio_url),
-        };
-        let required = [("to", &self.to), payload];
+        let mut required = vec![("to", &self.to)];
+        let mut optional = vec![("from", &self.from), ("note", &self.note)];
+        match kind {
+            Kind::Sms => required.push(("message", &self.message)),
+            // A call says one thing or plays another: which, is what was filled in.
+            Kind::Call => optional.extend([
+                ("text", &self.text),
+                ("voiceId", &self.voice_id),
+                ("modelId", &self.model_id),
+                ("audioUrl", &self.audio_url),
+            ]),
+        }
+        let given = optional.into_iter().filter(|(_, text)| !text.trim().is_empty());
         let members: Map<String, Value> =
             required.into_iter().chain(given).map(|(name, text)| (name.to_owned(), json!(text))).collect();
         Value::Object(members)
@@ -217,7 +239,9 @@ mod tests {
     fn what_was_left_empty_is_absent() {
         let form = AskForm { to: "+1".to_owned(), from: " ".to_owned(), note: "why".to_owned(), ..AskForm::default() };
         assert_eq!(form.request(Kind::Sms), json!({ "to": "+1", "message": "", "note": "why" }));
-        assert_eq!(form.request(Kind::Call), json!({ "to": "+1", "audioUrl": "", "note": "why" }));
+        assert_eq!(form.request(Kind::Call), json!({ "to": "+1", "note": "why" }));
+        let form = AskForm { text: "Hello".to_owned(), voice_id: "v".to_owned(), audio_url: " ".to_owned(), ..form };
+        assert_eq!(form.request(Kind::Call), json!({ "to": "+1", "note": "why", "text": "Hello", "voiceId": "v" }));
     }
 
     #[test]
@@ -229,6 +253,9 @@ mod tests {
         let sms = Request::sms(&form.request(Kind::Sms));
         assert_eq!(fields(sms), [Some("to"), Some("message"), Some("from")]);
         let call = Request::call(&form.request(Kind::Call), crate::config::Mode::Live);
-        assert_eq!(fields(call), [Some("to"), Some("audio_url"), Some("from")]);
+        assert_eq!(fields(call), [Some("to"), Some("text"), Some("from")]);
+        let both = AskForm { text: "Hello".to_owned(), audio_url: "https://x.test".to_owned(), ..form };
+        let call = Request::call(&both.request(Kind::Call), crate::config::Mode::Live);
+        assert_eq!(fields(call), [Some("to"), Some("text"), Some("audio_url"), Some("from")]);
     }
 }

@@ -48,6 +48,7 @@ pub(super) async fn page(visit: &Visit, id: &str, refused: Option<(&Problem, Typ
         from: operation.from_number.clone(),
         recipient: facts::recipient(operation, visit.is_masked()),
         content: facts::content(operation),
+        audio: facts::audio(&story),
         request: facts::request(operation),
         notices: notices::notices(operation, &story, twin.as_ref()),
         attention: operation.attention(),

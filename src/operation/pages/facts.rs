@@ -2,11 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use crate::operation::status::State;
 use crate::operation::store::{self, Operation, Story};
-use crate::operation::views::content::{Content, Kind, Recipient};
+use crate::operation::views::content::{Clip, Content, Kind, Recipient};
 use crate::operation::views::detail::Request;
 use crate::operation::views::status::Status;
 use crate::operation::views::story::{Attempt, Decided, Report};
+use crate::speech::clips;
 use crate::web::text;
 
 pub(crate) fn status(operation: &Operation) -> Status {
@@ -28,8 +30,34 @@ pub(super) fn content(operation: &Operation) -> Content {
             segments: operation.segments.unwrap_or_default(),
             encoding: operation.encoding.clone().unwrap_or_default(),
         },
-        Kind::Call => Content::CallAudio { url: operation.audio_url.clone().unwrap_or_default() },
+        Kind::Call => match &operation.speech_text {
+            Some(text) => Content::CallText {
+                text: text.clone(),
+                voice: operation.voice_id.clone(),
+                model: operation.model_id.clone(),
+                clip: clip(operation),
+            },
+            None => Content::CallAudio { url: operation.audio_url.clone().unwrap_or_default() },
+        },
     }
+}
+
+/// What there is to hear of a text. The address is on our own origin, wherever the page was opened.
+fn clip(operation: &Operation) -> Clip {
+    match (&operation.clip_id, operation.clip_bytes) {
+        (Some(clip), Some(bytes)) => Clip::Ready { address: clips::path(clip), bytes },
+        (Some(_), None) => Clip::Deleted,
+        (None, _) if operation.state == State::Preparing => Clip::Awaited,
+        (None, _) => Clip::Never,
+    }
+}
+
+/// What was seen of a recording elsewhere; what speaks against it is a notice.
+pub(super) fn audio(story: &Story) -> Option<String> {
+    let look = story.audio_look.as_ref()?;
+    let size = look.bytes.map(|bytes| text::counted(bytes, "byte"));
+    let seen: Vec<String> = look.content_type.clone().into_iter().chain(size).collect();
+    (!seen.is_empty()).then(|| format!("{} when it was asked for", seen.join(", ")))
 }
 
 pub(super) fn request(operation: &Operation) -> Request {
@@ -136,7 +164,25 @@ mod tests {
 
     use super::super::samples::{decision, line, operation, story};
     use super::*;
-    use crate::operation::status::State;
+
+    #[test]
+    fn what_can_be_heard_of_a_text_follows_its_clip() {
+        let mut call = operation(State::Preparing);
+        (call.kind, call.message, call.speech_text) = (Kind::Call, None, Some("Hello".to_owned()));
+        let heard = |operation: &Operation| match content(operation) {
+            Content::CallText { clip, .. } => clip,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(heard(&call), Clip::Awaited);
+        call.state = State::Failed;
+        assert_eq!(heard(&call), Clip::Never);
+        call.state = State::PendingApproval;
+        (call.clip_id, call.clip_bytes) = (Some("abc".to_owned()), Some(16_000));
+        let address = "/api/public/call-audio/abc".to_owned();
+        assert_eq!(heard(&call), Clip::Ready { address, bytes: 16_000 });
+        call.clip_bytes = None;
+        assert_eq!(heard(&call), Clip::Deleted);
+    }
 
     #[test]
     fn a_number_that_twilio_repeats_is_hidden_with_the_others() {

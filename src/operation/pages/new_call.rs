@@ -11,6 +11,14 @@ pub(super) async fn page(visit: &Visit, terms: Terms, form: AskForm) -> Result<N
     Ok(NewCallPage {
         frame: visit.frame(Place::NewCall).await?,
         terms,
-        typed: Typed { to: form.to, from: form.from, audio_url: form.audio_url, note: form.note },
+        typed: Typed {
+            to: form.to,
+            from: form.from,
+            text: form.text,
+            voice_id: form.voice_id,
+            model_id: form.model_id,
+            audio_url: form.audio_url,
+            note: form.note,
+        },
     })
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{facts, settling};
 use crate::operation::status::State;
-use crate::operation::store::{HistoryLine, Operation, Story};
+use crate::operation::store::{Event, HistoryLine, Operation, Story};
 use crate::operation::views::notice::Notice;
 use crate::web::text;
 
@@ -16,6 +16,7 @@ pub(super) fn notices(operation: &Operation, story: &Story, twin: Option<&Operat
     }
     notices.extend(contradictions(operation, story));
     notices.extend(of_state(operation, story));
+    notices.extend(of_audio(operation, story));
     if let Some(twin) = twin.filter(|_| operation.state == State::PendingApproval) {
         let status = facts::status(twin);
         notices.push(Notice::PossibleDuplicate { id: twin.id.to_string(), at: twin.created_at, status });
@@ -68,7 +69,11 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
             _ => Notice::Failed { reason: reason(), code: operation.error_code },
         },
         State::Expired => match operation.execute_before {
-            Some(at) => Notice::ExpiredAfterApproval { cause: reason(), at },
+            // What can never be sent ends before its time.
+            Some(at) => {
+                let at = operation.finished_at.map_or(at, |finished_at| finished_at.min(at));
+                Notice::ExpiredAfterApproval { cause: reason(), at }
+            }
             None => Notice::ExpiredUndecided { at: operation.expires_at },
         },
         State::Rejected => Notice::Rejected { by: who_decided("reject").unwrap_or_else(service), reason: reason() },
@@ -80,9 +85,27 @@ fn of_state(operation: &Operation, story: &Story) -> Vec<Notice> {
             (Some(_), Some(accepted_at)) => Notice::NotConfirmed { accepted_at },
             _ => return Vec::new(),
         },
-        State::Preparing | State::PendingApproval | State::Sending | State::Delivered => return Vec::new(),
+        State::Preparing => {
+            let reason = operation.delay_reason.as_deref().map(text::sentence);
+            return reason.map(|reason| Notice::SpeechDelayed { reason }).into_iter().collect();
+        }
+        State::PendingApproval | State::Sending | State::Delivered => return Vec::new(),
     };
     vec![notice]
+}
+
+/// What is wrong with what a call plays: before it is decided on, and after it was played to nobody. A fetch that comes late
+/// takes nothing back: it is told beside.
+fn of_audio(operation: &Operation, story: &Story) -> Option<Notice> {
+    if let Some(ended_at) = operation.audio_not_fetched_at {
+        let is_late = |event: &&Event| event.kind == "clip_fetch" && event.received_at > ended_at;
+        return Some(Notice::AudioNotFetched {
+            later: story.events.iter().find(is_late).map(|event| event.received_at),
+        });
+    }
+    let doubt = story.audio_look.as_ref().and_then(|look| look.problem.clone());
+    let is_open = matches!(operation.state, State::Preparing | State::PendingApproval | State::Approved);
+    doubt.filter(|_| is_open).map(|why| Notice::RecordingDoubted { why })
 }
 
 /// Why an approved operation has not gone out yet.
@@ -108,6 +131,7 @@ mod tests {
     use super::super::samples::{NOW, attempt, decision, line, operation, story};
     use super::*;
     use crate::id::OperationId;
+    use crate::operation::audio_look::AudioLook;
 
     fn titles(operation: &Operation, story: &Story) -> Vec<String> {
         notices(operation, story, None).iter().map(|notice| notice.title(operation.kind)).collect()
@@ -134,6 +158,14 @@ mod tests {
         ] {
             assert_eq!(titles(&operation(state), &ended), [title], "{state}");
         }
+    }
+
+    #[test]
+    fn speech_that_is_tried_again_says_why() {
+        let mut preparing = operation(State::Preparing);
+        assert_eq!(titles(&preparing, &story()), [""; 0]);
+        preparing.delay_reason = Some("ElevenLabs takes no more requests".to_owned());
+        assert_eq!(titles(&preparing, &story()), ["Its speech could not be made so far"]);
     }
 
     #[test]
@@ -208,6 +240,34 @@ mod tests {
         let twin = operation(State::Delivered);
         assert_eq!(notices(&operation(State::PendingApproval), &story(), Some(&twin)).len(), 1);
         assert_eq!(notices(&operation(State::Sending), &story(), Some(&twin)).len(), 0);
+    }
+
+    #[test]
+    fn a_call_that_nobody_heard_says_so_and_a_late_fetch_is_told_beside() {
+        let mut unheard = operation(State::Delivered);
+        unheard.audio_not_fetched_at = Some(NOW);
+        let mut told = story();
+        assert_eq!(titles(&unheard, &told), ["Completed, audio was not fetched"]);
+        let late = Event {
+            kind: "clip_fetch".to_owned(),
+            sid: String::new(),
+            status: Some("fetched".to_owned()),
+            error_code: None,
+            matched_by: "nothing".to_owned(),
+            received_at: NOW + time::Duration::minutes(1),
+            payload: json!({}),
+        };
+        told.events = vec![late];
+        let later = notices(&unheard, &told, None);
+        assert!(matches!(later[..], [Notice::AudioNotFetched { later: Some(_) }]), "{later:?}");
+    }
+
+    #[test]
+    fn a_doubt_about_a_recording_stands_as_long_as_it_can_matter() {
+        let mut told = story();
+        told.audio_look = Some(AudioLook { problem: Some("It is empty.".to_owned()), ..AudioLook::default() });
+        assert_eq!(titles(&operation(State::PendingApproval), &told), ["The recording may not play"]);
+        assert_eq!(titles(&operation(State::Delivered), &told), [""; 0]);
     }
 
     #[test]

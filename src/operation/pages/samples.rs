@@ -24,6 +24,11 @@ pub(super) fn operation(state: State) -> Operation {
         from_number: "+15005550006".to_owned(),
         message: Some("Gate code for dock 4 is 7719.".to_owned()),
         audio_url: None,
+        speech_text: None,
+        voice_id: None,
+        model_id: None,
+        clip_id: None,
+        clip_bytes: None,
         content_digest: Some(vec![0xc0; 32]),
         segments: Some(1),
         encoding: Some("GSM-7".to_owned()),
@@ -81,7 +86,7 @@ pub(super) fn principal(role: Role) -> Principal {
 }
 
 pub(super) fn story() -> Story {
-    Story { decisions: vec![], attempts: vec![], evidence: vec![], events: vec![], history: vec![] }
+    Story { decisions: vec![], attempts: vec![], evidence: vec![], events: vec![], history: vec![], audio_look: None }
 }
 
 /// A decision of Marek Nowak's.

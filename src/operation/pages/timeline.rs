@@ -53,9 +53,11 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
     let reason = text::sentence(details.text("reason").unwrap_or_default());
     let (happening, title, text) = match line.action.as_str() {
         "operation.asked" => {
-            let rule = details.text("rule").unwrap_or_default();
-            (Happening::Requested, "Requested", format!("Asked for {}. {rule}.", facts::source(operation)))
+            (Happening::Requested, "Requested", format!("Asked for {}. {}", facts::source(operation), rule(&details)))
         }
+        "operation.prepared" => (Happening::Prepared, "Speech made", "It can be heard. ".to_owned() + &rule(&details)),
+        "operation.not_prepared" => (Happening::Failed, "Speech not made", reason),
+        "approval.granted" if line.actor == "approval" => (Happening::Approved, "Approved by a rule", rule(&details)),
         "approval.granted" => (Happening::Approved, "Approved", quoted(details.text("comment"))),
         "approval.rejected" => (Happening::Rejected, "Rejected", quoted(details.text("reason"))),
         "operation.cancelled" if details.text("reason") == Some("mode_changed") => {
@@ -110,6 +112,11 @@ fn told(operation: &Operation, line: &HistoryLine) -> (Happening, String, String
     (happening, title.to_owned(), text)
 }
 
+/// The rule that holds it or lets it through.
+fn rule(details: &Details<'_>) -> String {
+    format!("{}.", details.text("rule").unwrap_or_default())
+}
+
 /// What the evidence proved.
 fn reconciled(attempt: &str, details: &Details<'_>) -> (Happening, String, String) {
     let (happening, title, text) = match details.text("evidence") {
@@ -156,8 +163,13 @@ fn reported(kind: Kind, line: &HistoryLine, details: &Details<'_>) -> (Happening
     if details.is("duplicateSuspected") {
         text.push_str(" This attempt had been taken for not sent.");
     }
+    let is_unheard = details.is("audioNotFetched");
+    if is_unheard {
+        text.push_str(" Nobody had fetched its clip, so nothing of it was heard.");
+    }
     let moved = line.from_state != line.to_state;
     let (happening, title) = match line.to_state.as_deref() {
+        Some("delivered") if moved && is_unheard => (Happening::Contradicted, "Completed, audio was not fetched"),
         Some("delivered") if moved && kind == Kind::Call => (Happening::Delivered, "Completed"),
         Some("delivered") if moved => (Happening::Delivered, "Delivered"),
         Some("failed") if moved && kind == Kind::Call => (Happening::Failed, "The call failed"),
@@ -206,6 +218,8 @@ mod tests {
     fn every_line_that_is_written_has_words_of_its_own() {
         for action in [
             "operation.asked",
+            "operation.prepared",
+            "operation.not_prepared",
             "operation.cancelled",
             "operation.resolved",
             "operation.acknowledged",

@@ -10,6 +10,7 @@ use crate::config::{Mode, Operating};
 use crate::id::{OperationId, TokenId, UserId};
 use crate::idempotency::{self, KeyUse};
 use crate::operation::content::{Content, Kind, hex};
+use crate::operation::speech::SpeakerId;
 use crate::operation::status::State;
 
 /// How often an asking looks again that lost a race: the second look finds what the first waited for, unless a hold comes
@@ -108,7 +109,10 @@ async fn replay_or_insert(
 ) -> sqlx::Result<Option<Operation>> {
     let Asking { content, key, actor, verdict, .. } = asking;
     let segments = content.segments();
+    let speech = content.payload.speech();
+    // What has still to be spoken has no digest, and nobody can have approved it.
     let digest = content.digest();
+    let is_granted = verdict.is_granted() && digest.is_some();
     select_operations!(
         with r#"
         with clock as materialized (
@@ -137,13 +141,15 @@ async fn replay_or_insert(
             returning *
         ), new_operation as (
             insert into operations (
-                id, mode, kind, state, to_number, from_number, message, audio_url, content_digest, match_key, segments,
-                encoding, requested_by, requested_token, source, note, correlation_id, idempotency_key,
-                created_at, updated_at, not_before, possible_duplicate_of, gate_rule, expires_at,
-                approved_by_rule, approved_digest, approved_at, execute_before
+                id, mode, kind, state, to_number, from_number, message, audio_url, speech_text, voice_id, model_id,
+                content_digest, match_key, segments, encoding, requested_by, requested_token, source, note,
+                correlation_id, idempotency_key, created_at, updated_at, not_before, possible_duplicate_of,
+                gate_rule, expires_at, approved_by_rule, approved_digest, approved_at, execute_before
             )
             select
-                $9, $3, $11, case when $12 then 'approved' else 'pending_approval' end, $6, $13, $14, $28, $15::bytea, $7,
+                $9, $3, $11,
+                case when $29::text is not null then 'preparing' when $12 then 'approved' else 'pending_approval' end,
+                $6, $13, $14, $28, $29::text, $30, $31, $15::bytea, $7,
                 $16, $17, $2, $18::uuid, $19::text, $20, $21::text, $5,
                 clock.at, clock.at, clock.at, (select id from twin), $22::text, clock.at + $23::interval,
                 case when $12 then $22::text end, case when $12 then $15::bytea end, case when $12 then clock.at end,
@@ -196,10 +202,10 @@ async fn replay_or_insert(
         id.0,
         idempotency::KEPT_DAYS,
         content.payload.kind().as_str(),
-        verdict.is_granted(),
+        is_granted,
         content.from.as_str(),
         content.payload.message(),
-        &digest.as_bytes()[..],
+        digest.as_ref().map(|digest| &digest.as_bytes()[..]),
         segments.map(|segments| i32::from(segments.count)),
         segments.map(|segments| segments.encoding.to_string()),
         asking.token.map(|token| token.0),
@@ -211,8 +217,11 @@ async fn replay_or_insert(
         interval(settings.approval.execution_window()),
         actor.name,
         actor.ip,
-        hex(digest.as_bytes()),
+        digest.map(|digest| hex(digest.as_bytes())),
         content.payload.audio_url(),
+        speech.map(|speech| speech.text.as_str()),
+        speech.and_then(|speech| speech.voice.as_ref()).map(SpeakerId::as_str),
+        speech.and_then(|speech| speech.model.as_ref()).map(SpeakerId::as_str),
     )
     .fetch_optional(db)
     .await

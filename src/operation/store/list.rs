@@ -71,8 +71,8 @@ pub async fn list(
             and ($4::text is null or o.kind = $4)
             and ($5::text is null or o.to_number = $5)
             and (not $6 or needs_attention(o, clock_timestamp() + $1::interval))
-            and ($7::text is null or o.to_number like $7 or o.message ilike $7 or o.provider_sid ilike $7
-                or o.idempotency_key ilike $7 or o.id::text like lower($7))
+            and ($7::text is null or o.to_number like $7 or o.message ilike $7 or o.speech_text ilike $7
+                or o.provider_sid ilike $7 or o.idempotency_key ilike $7 or o.id::text like lower($7))
             and ($8::uuid is null or o.id < $8)
         order by o.id desc
         limit $9

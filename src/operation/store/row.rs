@@ -20,6 +20,13 @@ pub struct Operation {
     pub from_number: String,
     pub message: Option<String>,
     pub audio_url: Option<String>,
+    /// What the call says; the voice and the model of it are chosen, and the clip filled, when it is made.
+    pub speech_text: Option<String>,
+    pub voice_id: Option<String>,
+    pub model_id: Option<String>,
+    pub clip_id: Option<String>,
+    /// How long its clip is, as long as that can be heard.
+    pub clip_bytes: Option<i64>,
     pub content_digest: Option<Vec<u8>>,
     pub segments: Option<i32>,
     pub encoding: Option<String>,
@@ -125,6 +132,15 @@ macro_rules! select_operations {
                 o.from_number as "from_number!",
                 o.message as "message?",
                 o.audio_url as "audio_url?",
+                o.speech_text as "speech_text?",
+                o.voice_id as "voice_id?",
+                o.model_id as "model_id?",
+                o.clip_id as "clip_id?",
+                case when o.clip_id is not null then (
+                    select c.bytes
+                    from clips c
+                    where c.id = o.clip_id and c.state = 'ready'
+                ) end as "clip_bytes?",
                 o.content_digest as "content_digest?",
                 o.segments as "segments?",
                 o.encoding as "encoding?",

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::Mode;
 use crate::database;
 use crate::id::{AttemptId, OperationId};
+use crate::operation::audio_look::{self, AudioLook};
 use crate::operation::content::hex;
 
 /// Everything that happened to an operation, each list oldest first.
@@ -19,6 +20,8 @@ pub struct Story {
     pub evidence: Vec<Evidence>,
     pub events: Vec<Event>,
     pub history: Vec<HistoryLine>,
+    /// What was seen of a recording elsewhere when the call was asked for.
+    pub audio_look: Option<AudioLook>,
 }
 
 /// A decision of a person or of a rule.
@@ -194,8 +197,9 @@ async fn story(db: &mut PgConnection, id: OperationId) -> sqlx::Result<Story> {
     )
     .fetch_all(&mut *db)
     .await?;
-    let history = history(db, id).await?;
-    Ok(Story { decisions, attempts, evidence, events, history })
+    let history = history(&mut *db, id).await?;
+    let audio_look = audio_look::find(&mut *db, id).await?;
+    Ok(Story { decisions, attempts, evidence, events, history, audio_look })
 }
 
 async fn history(db: &mut PgConnection, id: OperationId) -> sqlx::Result<Vec<HistoryLine>> {

@@ -35,7 +35,7 @@ pub(crate) fn words(reason: Attention, kind: Kind) -> String {
             "It was approved, its time ran out, and nothing was sent. Ask again if it is still wanted.".to_owned()
         }
         Attention::AudioNotFetched => {
-            "The call was answered, but its recording was never fetched: they heard nothing of it. Check its address."
+            "Completed, audio was not fetched: they heard nothing of it. See whether Twilio reaches the public URL."
                 .to_owned()
         }
     }

@@ -39,6 +39,26 @@ pub(crate) enum Content {
     CallAudio {
         url: String,
     },
+    /// A text that is made into speech, which is then what is approved.
+    CallText {
+        text: String,
+        voice: Option<String>,
+        model: Option<String>,
+        clip: Clip,
+    },
+}
+
+/// Whether the speech of a text can be heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Clip {
+    /// It is being made.
+    Awaited,
+    /// It can be, at this address; exactly these bytes are played.
+    Ready { address: String, bytes: i64 },
+    /// It was made, and has been deleted since.
+    Deleted,
+    /// It was never made.
+    Never,
 }
 
 impl Content {
@@ -47,6 +67,7 @@ impl Content {
         match self {
             Self::Sms { message, .. } => text::first_words(message),
             Self::CallAudio { url } => format!("Plays {}", text::first_words(url)),
+            Self::CallText { text, .. } => format!("Says “{}”", text::first_words(text)),
         }
     }
 
@@ -59,6 +80,14 @@ impl Content {
                 Some(format!("{segments}, {encoding}, {}", text::counted(characters, "character")))
             }
             Self::CallAudio { .. } => None,
+            Self::CallText { text, clip, .. } => {
+                let characters = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+                let characters = text::counted(characters, "character");
+                Some(match clip {
+                    Clip::Ready { bytes, .. } => format!("{characters}, {}", text::counted(*bytes, "byte")),
+                    Clip::Awaited | Clip::Deleted | Clip::Never => characters,
+                })
+            }
         }
     }
 }
@@ -87,6 +116,15 @@ mod tests {
         let content = Content::Sms { message: "Grüße".to_owned(), segments: 1, encoding: "GSM-7".to_owned() };
         assert_eq!(content.size().as_deref(), Some("1 segment, GSM-7, 5 characters"));
         assert_eq!(content.first_words(), "Grüße");
+    }
+
+    #[test]
+    fn a_text_is_measured_in_characters_and_its_clip_in_bytes() {
+        let said = |clip| Content::CallText { text: "Grüße\nan alle".to_owned(), voice: None, model: None, clip };
+        let ready = Clip::Ready { address: "/clip".to_owned(), bytes: 16_000 };
+        assert_eq!(said(ready).size().as_deref(), Some("13 characters, 16,000 bytes"));
+        assert_eq!(said(Clip::Awaited).size().as_deref(), Some("13 characters"));
+        assert_eq!(said(Clip::Never).first_words(), "Says “Grüße an alle”");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{
     attention,
-    content::{Content, Kind, Recipient},
+    content::{Clip, Content, Kind, Recipient},
     decision::{Act, Again, Decision, Resolution, Right},
     evidence::LookUp,
     notice::Notice,
@@ -30,6 +30,8 @@ pub(crate) struct OperationPage {
     pub(crate) from: String,
     pub(crate) recipient: Recipient,
     pub(crate) content: Content,
+    /// What was seen of a recording elsewhere when the call was asked for.
+    pub(crate) audio: Option<String>,
     pub(crate) request: Request,
     /// What must be read first, the most urgent first.
     pub(crate) notices: Vec<Notice>,
@@ -124,6 +126,8 @@ impl OperationPage {
             "preparing" | "pending_approval" | "approved" => "What will go out",
             "accepted" | "delivered" => "What was sent",
             "rejected" | "expired" | "cancelled" => "What was asked for",
+            // Its speech could not be made.
+            "failed" if self.request.execute_before.is_none() => "What was asked for",
             _ => "What was approved",
         }
     }

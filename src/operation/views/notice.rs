@@ -20,12 +20,18 @@ pub(crate) enum Notice {
     Blocked { by: String },
     /// It waits for something else than its turn.
     Delayed { reason: String, since: OffsetDateTime },
+    /// Its speech is tried again.
+    SpeechDelayed { reason: String },
     /// Proven not to be at Twilio, so it goes again.
     NotAtTwilio { attempt: i32 },
     /// Its outcome is awaited. `looks_from` is when Twilio's list begins to tell.
     OutcomeUnknown { why: String, looks_from: Option<OffsetDateTime> },
     /// The evidence is not enough for a machine.
     EvidenceUnclear { why: String },
+    /// The recording was looked at when the call was asked for, and may not play.
+    RecordingDoubted { why: String },
+    /// The call took place, and nobody had fetched what it was to play; `later` is when somebody did after all.
+    AudioNotFetched { later: Option<OffsetDateTime> },
     /// It failed, for one of several reasons.
     Failed { reason: String, code: Option<i32> },
     /// Approved, and then its time ran out.
@@ -46,8 +52,11 @@ impl Notice {
     pub(crate) fn tone(&self) -> Tone {
         match self {
             Self::PossibleDuplicate { .. }
+            | Self::RecordingDoubted { .. }
+            | Self::AudioNotFetched { .. }
             | Self::Blocked { .. }
             | Self::Delayed { .. }
+            | Self::SpeechDelayed { .. }
             | Self::SelfApproved { .. } => Tone::Warn,
             Self::DuplicateSuspected { .. }
             | Self::Rebound { .. }
@@ -67,10 +76,12 @@ impl Notice {
     pub(crate) fn icon(&self) -> &'static str {
         match self {
             Self::PossibleDuplicate { .. } | Self::DuplicateSuspected { .. } => "repeat",
-            Self::Conflicted | Self::Rebound { .. } => "warning",
+            Self::Conflicted | Self::Rebound { .. } | Self::RecordingDoubted { .. } | Self::AudioNotFetched { .. } => {
+                "warning"
+            }
             Self::NotAtTwilio { .. } => "search",
             Self::Blocked { .. } => "lock",
-            Self::Delayed { .. } => "clock",
+            Self::Delayed { .. } | Self::SpeechDelayed { .. } => "clock",
             Self::OutcomeUnknown { .. } => "unknown",
             Self::EvidenceUnclear { .. } => "review",
             Self::Failed { .. } => "circle-x",
@@ -92,8 +103,11 @@ impl Notice {
             Self::Conflicted => "Twilio’s reports contradict each other".to_owned(),
             Self::Blocked { .. } => format!("It waits for another {noun} that looks the same"),
             Self::Delayed { .. } => "It could not be sent so far".to_owned(),
+            Self::SpeechDelayed { .. } => "Its speech could not be made so far".to_owned(),
             Self::OutcomeUnknown { .. } => "The outcome is not known, so nothing is sent again".to_owned(),
             Self::EvidenceUnclear { .. } => "The evidence does not settle it, so nothing was sent again".to_owned(),
+            Self::RecordingDoubted { .. } => "The recording may not play".to_owned(),
+            Self::AudioNotFetched { .. } => "Completed, audio was not fetched".to_owned(),
             Self::Failed { .. } => format!("This {noun} failed"),
             Self::ExpiredAfterApproval { .. } => "The approval ran out, and nothing was sent".to_owned(),
             Self::ExpiredUndecided { .. } => "Nobody decided in time, and nothing was sent".to_owned(),

@@ -207,12 +207,25 @@ fn what_was_typed_stays_typed_also_a_first_line_that_is_empty() {
 }
 
 #[test]
+fn what_can_be_heard_is_played_from_our_own_origin_and_only_when_asked_for() {
+    for (name, page) in OperationPage::samples() {
+        let page = page.render().unwrap();
+        assert_eq!(page.matches("<audio ").count(), usize::from(name == "pending_speech"), "{name}");
+    }
+    let page = OperationPage::samples().into_iter().find(|(name, _)| *name == "pending_speech").unwrap().1;
+    let page = page.render().unwrap();
+    let player = tags(&page).find(|tag| tag.starts_with("audio ")).unwrap();
+    assert!(player.contains("controls preload=\"none\" src=\"/api/public/call-audio/"), "{player}");
+    assert!(page.contains("48,276 bytes") && page.contains("What you hear here is what is played"));
+}
+
+#[test]
 fn an_approval_carries_the_digest_of_what_is_shown() {
     let page = OperationPage::pending().render().unwrap();
     assert!(page.contains("name=\"digest\" value=\"c07e93d1aa54"));
     for (name, page) in OperationPage::samples() {
         let offers_approval = page.render().unwrap().contains("/approve\"");
-        assert_eq!(offers_approval, ["pending_approval", "pending_call"].contains(&name), "{name}");
+        assert_eq!(offers_approval, ["pending_approval", "pending_call", "pending_speech"].contains(&name), "{name}");
     }
 }
 

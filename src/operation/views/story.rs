@@ -10,6 +10,8 @@ use crate::web::text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happening {
     Requested,
+    /// Its speech was made.
+    Prepared,
     Approved,
     Rejected,
     Cancelled,
@@ -41,6 +43,7 @@ impl Happening {
             Self::Failed => Tone::Bad,
             Self::OutcomeUnknown | Self::NeedsReview | Self::Contradicted => Tone::Odd,
             Self::Requested
+            | Self::Prepared
             | Self::Rejected
             | Self::Cancelled
             | Self::Expired
@@ -53,6 +56,7 @@ impl Happening {
     pub(crate) fn icon(self) -> &'static str {
         match self {
             Self::Requested => "pencil",
+            Self::Prepared => "audio",
             Self::Approved => "shield-check",
             Self::Rejected => "ban",
             Self::Cancelled => "circle-slash",
@@ -240,6 +244,7 @@ mod tests {
         let sprite = include_str!("../../../static/icons.svg");
         let all = [
             H::Requested,
+            H::Prepared,
             H::Approved,
             H::Rejected,
             H::Cancelled,

@@ -21,8 +21,10 @@ use mission_control::dispatch::changes::Changes;
 use mission_control::error::Problem;
 use mission_control::id::TokenId;
 use mission_control::metrics::Metrics;
+use mission_control::operation::audio_look::Looker;
 use mission_control::settings::Settings;
 use mission_control::speech::catalogue::Catalogue;
+use mission_control::speech::clips::ClipStore;
 use mission_control::speech::elevenlabs::ElevenLabs;
 use mission_control::state::AppState;
 use mission_control::twilio::Twilio;
@@ -81,6 +83,8 @@ impl Service {
             twilio: Twilio::new(None).expect("a client"),
             elevenlabs: ElevenLabs::nowhere().expect("a client"),
             catalogue: Catalogue::default(),
+            clips: ClipStore::open(&config).expect("a folder"),
+            looker: Looker::new(config.mode).expect("a client"),
             shared_keys: Arc::new([]),
             metrics: Metrics::new(config.mode, &clock),
             changes: Changes::new().0,

@@ -10,6 +10,7 @@ pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod seeded;
 pub(crate) mod service;
+pub(crate) mod studio;
 pub(crate) mod torture;
 pub(crate) mod way;
 pub(crate) mod wire;

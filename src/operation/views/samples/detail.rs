@@ -5,14 +5,14 @@ use time::Duration;
 
 use super::{
     super::{
-        content::{Content, Kind},
+        content::{Clip, Content, Kind},
         decision::{Act, Again, Approval, Deadline, Decision, Resolution, Right},
         detail::{OperationPage, Request},
         evidence::{Candidate, LookUp},
         notice::Notice,
         story::{Attempt, Decided, Event, Happening, Report},
     },
-    HOSTILE, ID, NOW, kind, recipient, recording, sms, status,
+    HOSTILE, ID, NOW, kind, recipient, recording, sms, speech, status,
 };
 use crate::operation::attention::Attention;
 use crate::web::frame::{FormError, Frame, Place};
@@ -71,7 +71,7 @@ fn deadline() -> Deadline {
 }
 
 impl OperationPage {
-    fn in_state(content: Content, state: &str) -> Self {
+    pub(super) fn in_state(content: Content, state: &str) -> Self {
         Self {
             frame: Frame::sample(Place::Operations),
             now: NOW,
@@ -82,6 +82,7 @@ impl OperationPage {
             from: "+15005550006".to_owned(),
             recipient: recipient("+14155550132"),
             content,
+            audio: None,
             request: request(),
             notices: Vec::new(),
             attention: Vec::new(),
@@ -107,6 +108,9 @@ impl OperationPage {
             ("pending_approval", Self::pending()),
             ("pending_own", Self::pending_own()),
             ("pending_call", Self::pending_call()),
+            ("pending_speech", Self::pending_speech()),
+            ("failed_speech", Self::failed_speech()),
+            ("delivered_speech", Self::delivered_speech()),
             ("approved", Self::approved()),
             ("sending", Self::sent("sending", None)),
             ("accepted", Self::sent("accepted", Some("queued"))),
@@ -124,7 +128,8 @@ impl OperationPage {
     }
 
     fn preparing() -> Self {
-        let mut page = Self::in_state(recording(), "preparing");
+        let mut page = Self::in_state(speech(HOSTILE, Clip::Awaited), "preparing");
+        page.notices = vec![Notice::SpeechDelayed { reason: "ElevenLabs takes no more requests.".to_owned() }];
         page.request.digest = None;
         page.decision.acts.push(Act::Cancel);
         page

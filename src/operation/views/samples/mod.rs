@@ -1,11 +1,12 @@
 //! Pages with everything on them, for the tests and for looking at.
 
 mod detail;
+mod speech;
 
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
-    content::{Content, Kind, Recipient},
+    content::{Clip, Content, Kind, Recipient},
     list::{Filter, OperationsPage, Row, Rows},
     new_call::{self, NewCallPage},
     new_sms::{self, NewSmsPage, Widest},
@@ -31,10 +32,14 @@ fn recording() -> Content {
     Content::CallAudio { url: "https://cdn.harbour.example/harbour-depot-closed.mp3".to_owned() }
 }
 
+fn speech(text: &str, clip: Clip) -> Content {
+    Content::CallText { text: text.to_owned(), voice: Some("aria_calm".to_owned()), model: None, clip }
+}
+
 fn kind(content: &Content) -> Kind {
     match content {
         Content::Sms { .. } => Kind::Sms,
-        Content::CallAudio { .. } => Kind::Call,
+        Content::CallAudio { .. } | Content::CallText { .. } => Kind::Call,
     }
 }
 
@@ -206,7 +211,12 @@ impl NewCallPage {
             field: Some("audio_url"),
             text: "This is not a web address. Write it whole, for example https://example.com/hello.mp3.".to_owned(),
         };
-        let typed = new_call::Typed { audio_url: "\"><script>".to_owned(), ..new_call::Typed::default() };
+        let typed = new_call::Typed {
+            text: format!("\n{HOSTILE}</textarea>"),
+            voice_id: "\"><script>".to_owned(),
+            audio_url: "\"><script>".to_owned(),
+            ..new_call::Typed::default()
+        };
         Self { terms: refused_terms(address), typed, ..Self::sample() }
     }
 }
