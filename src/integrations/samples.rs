@@ -31,6 +31,7 @@ impl IntegrationsPage {
             to: text.to_owned(),
             message: text.to_owned(),
             audio_url: text.to_owned(),
+            text: text.to_owned(),
         };
         let test = |state: &str| Latest {
             id: id(),
@@ -76,7 +77,7 @@ impl IntegrationsPage {
                 is_nowhere: false,
             },
             may_manage: true,
-            forms: Forms::Granted { sms: form(), call: form(), is_held: true },
+            forms: Forms::Granted { sms: form(), call: form(), speech: Some(form()), is_held: true },
             address: Address { messages: text.to_owned(), calls: text.to_owned(), reach: Reach::Here },
             latest: vec![test("delivered"), test("failed")],
             errors: Vec::new(),
@@ -93,7 +94,16 @@ impl IntegrationsPage {
             is_unknown_test: true,
             twilio: Twilio { accepted: None, failed: None, reported_at: None, ..sample.twilio },
             latest: Vec::new(),
-            errors: [Some("sms-to"), Some("sms-message"), Some("call-to"), None].map(error).into(),
+            errors: [
+                Some("sms-to"),
+                Some("sms-message"),
+                Some("call-to"),
+                Some("speech-to"),
+                Some("speech-text"),
+                None,
+            ]
+            .map(error)
+            .into(),
             correlation_id: text.to_owned(),
             ..sample
         }

@@ -107,7 +107,13 @@ pub(crate) struct News {
 /// The forms that ask for a test, or why there are none.
 pub(crate) enum Forms {
     Denied(&'static str),
-    Granted { sms: TestForm, call: TestForm, is_held: bool },
+    Granted {
+        sms: TestForm,
+        call: TestForm,
+        /// A call from text, where one can be spoken.
+        speech: Option<TestForm>,
+        is_held: bool,
+    },
 }
 
 /// What stands in one of them.
@@ -116,6 +122,7 @@ pub(crate) struct TestForm {
     pub(crate) to: String,
     pub(crate) message: String,
     pub(crate) audio_url: String,
+    pub(crate) text: String,
 }
 
 /// Where Twilio reports to.
@@ -245,7 +252,13 @@ impl News {
 impl TestForm {
     /// What was typed, or is proposed.
     pub(crate) fn of(form: AskForm) -> Self {
-        Self { idempotency_key: form.key(), to: form.to, message: form.message, audio_url: form.audio_url }
+        Self {
+            idempotency_key: form.key(),
+            to: form.to,
+            message: form.message,
+            audio_url: form.audio_url,
+            text: form.text,
+        }
     }
 }
 

@@ -269,6 +269,24 @@ async fn the_catalogue_asks_once_for_all_who_ask_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn who_waits_for_the_catalogue_does_not_queue_up_for_one_who_is_silent() {
+    let service = Service::start().await;
+    let app = service.app().clone();
+    let key = app.vault.elevenlabs_key().await.expect("read").expect("the sandbox's own");
+    service.fault(json!([{ "fault": "accept_then_hang", "times": 100, "on": "account" }])).await;
+    let asked = (0..10).map(|_| app.catalogue.offer(&app.elevenlabs, &key));
+    for answer in futures_util::future::join_all(asked).await {
+        let error = answer.expect_err("nobody answered");
+        assert!(error.is_transient() && error.to_string().contains("no answer in time"), "{error}");
+    }
+    let armed =
+        service.client().get(format!("{}/sandbox/faults", service.sandbox())).send().await.expect("the sandbox");
+    let armed: Value = armed.json().await.expect("JSON");
+    assert!(armed[0]["times"].as_u64() >= Some(98), "one asked for all, for voices and models: {armed}");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_key_for_speech_alone_is_enough_where_voice_and_model_are_named() {
     let elevenlabs = Scripted::start().await;
     let (client, catalogue) = (elevenlabs.client(), Catalogue::default());

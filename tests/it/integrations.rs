@@ -300,3 +300,45 @@ async fn in_live_mode_the_address_must_be_reached_from_outside() {
         service.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_test_call_from_text_is_spoken_approved_and_followed_to_its_end() {
+    let service = Service::start().await;
+    let mut operator = Browser::of(&service, "otto@example.com", Role::Operator).await;
+    let mut approver = Browser::of(&service, "anna@example.com", Role::Approver).await;
+    let page = operator.page(PAGE).await;
+    let part = card(&page, "test-speech");
+    assert!(part.contains("This is a test call from Mission Control. Goodbye."), "{part}");
+    let key = hidden(part, "idempotency_key");
+    let form = "/dashboard/integrations/test-speech";
+    let empty = [("idempotency_key", key.as_str()), ("to", "nobody"), ("text", " ")];
+    let refused = operator.refused(form, &empty, 422).await;
+    assert!(refused.contains("href=\"#speech-to\"") && refused.contains("href=\"#speech-text\""), "{refused}");
+    // Whatever else is sent along: this form has a text spoken.
+    let fields = [
+        ("idempotency_key", key.as_str()),
+        ("to", TO),
+        ("text", "Hello from a test"),
+        ("audio_url", "https://x.example/a.mp3"),
+    ];
+    let followed = operator.submit(form, &fields).await;
+    operator.until(&followed, "The decision of an approver is awaited").await;
+    approve(&mut approver, &followed).await;
+    let page = operator.until(&followed, "Twilio’s report came back").await;
+    assert!(card(&page, "followed").contains("Fetched"), "{page}");
+    let elevenlabs = card(&page, "elevenlabs");
+    assert!(elevenlabs.contains("A text was read aloud") && elevenlabs.contains("None so far"), "{elevenlabs}");
+
+    // What could not be spoken is told, too.
+    service.fault(json!([{ "fault": "quota_exceeded" }])).await;
+    let key = hidden(card(&operator.page(PAGE).await, "test-speech"), "idempotency_key");
+    let fields = [("idempotency_key", key.as_str()), ("to", TO), ("text", "Hello once more")];
+    let followed = operator.submit(form, &fields).await;
+    let page = operator.until(&followed, "It is not tried again").await;
+    let elevenlabs = card(&page, "elevenlabs");
+    assert!(elevenlabs.contains("are used up") && elevenlabs.contains("A text was read aloud"), "{elevenlabs}");
+    let spoken = service.ledger().await["syntheses"].clone();
+    assert_eq!(spoken.as_array().map(Vec::len), Some(1));
+    assert_eq!(spoken[0]["text"], "Hello from a test");
+    service.stop().await;
+}

@@ -57,7 +57,7 @@ impl Heard {
 
 async fn show(visit: Visit, Query(heard): Query<Heard>) -> Result<Response> {
     visit.app.settings.refresh().await?;
-    let sample = sample::find(&visit.app.db, &heard.sample, heard.query()).await?;
+    let sample = sample::find(&visit.app, &heard.sample, heard.query()).await?;
     let choice = [("voice.voice_id", heard.voice), ("voice.model_id", heard.model)];
     let tried = sample.is_some().then(|| SettingsForm::of(choice));
     let draft = tried.as_ref().map_or_else(Draft::default, |tried| Draft::refused(tried, Vec::new()));

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tokio::time::Instant;
 
 use super::{ADDRESS, Chosen};
 use crate::error::Result;
-use crate::speech::preparing;
+use crate::speech::preparing::beside;
 use crate::state::AppState;
 
 /// What is said.
@@ -47,22 +46,29 @@ impl Sample {
 
 /// Asks for the sample of a voice and a model, and waits a moment for it; answers its public name.
 pub(super) async fn make(app: &AppState, chosen: &Chosen, correlation_id: &str) -> Result<String> {
-    let clip = preparing::say(app, TEXT, chosen, correlation_id).await?;
+    let clip = beside::say(app, TEXT, chosen, correlation_id).await?;
     let began = Instant::now();
-    while began.elapsed() < PATIENCE && is_preparing(&app.db, &clip).await? {
+    while began.elapsed() < PATIENCE && is_being_made(app, &clip).await? {
         tokio::time::sleep(LOOK).await;
     }
     Ok(clip)
 }
 
-async fn is_preparing(db: &PgPool, clip: &str) -> sqlx::Result<bool> {
-    let found =
-        sqlx::query_scalar!("select state = 'preparing' from clips where id = $1", clip).fetch_optional(db).await?;
-    Ok(found.flatten().unwrap_or(false))
+async fn is_being_made(app: &AppState, clip: &str) -> sqlx::Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"
+        select state = 'preparing' and coalesce(leased_until > clock_timestamp() + $2::interval, false) as "is_made!"
+        from clips
+        where id = $1
+        "#,
+        clip,
+        app.clock.offset(),
+    );
+    Ok(found.fetch_optional(&app.db).await?.unwrap_or(false))
 }
 
 /// The sample of that name. What a call says is none, whoever names it.
-pub(super) async fn find(db: &PgPool, clip: &str, query: String) -> sqlx::Result<Option<Sample>> {
+pub(super) async fn find(app: &AppState, clip: &str, query: String) -> sqlx::Result<Option<Sample>> {
     if clip.is_empty() {
         return Ok(None);
     }
@@ -73,6 +79,7 @@ pub(super) async fn find(db: &PgPool, clip: &str, query: String) -> sqlx::Result
             state,
             coalesce(voice_id, '') as "voice!",
             coalesce(model_id, '') as "model!",
+            coalesce(leased_until > clock_timestamp() + $3::interval, false) as "is_leased!",
             reason
         from clips
         where id = $1
@@ -80,8 +87,9 @@ pub(super) async fn find(db: &PgPool, clip: &str, query: String) -> sqlx::Result
         "#,
         clip,
         TEXT,
+        app.clock.offset(),
     )
-    .fetch_optional(db)
+    .fetch_optional(&app.db)
     .await?;
     Ok(found.map(|row| Sample {
         clip: row.id,
@@ -89,8 +97,11 @@ pub(super) async fn find(db: &PgPool, clip: &str, query: String) -> sqlx::Result
         model: row.model,
         sound: match row.state.as_str() {
             "ready" => Sound::Ready,
-            "preparing" => Sound::Preparing,
-            "failed" => Sound::Failed(row.reason.unwrap_or_default()),
+            "preparing" if row.is_leased => Sound::Preparing,
+            // What may pass is tried again by whoever still wants to hear it.
+            "preparing" | "failed" => {
+                Sound::Failed(row.reason.unwrap_or_else(|| "It was interrupted. Press “Hear it” once more.".to_owned()))
+            }
             _ => Sound::Gone,
         },
         query,
