@@ -10,7 +10,7 @@ pub(super) struct Subject {
 }
 
 /// Every subject, in the order in which an operation meets them.
-pub(super) const SUBJECTS: [Subject; 11] = [
+pub(super) const SUBJECTS: [Subject; 12] = [
     Subject {
         name: "operation",
         label: "Requests",
@@ -87,6 +87,7 @@ pub(super) const SUBJECTS: [Subject; 11] = [
             ("vault.set", "Stored a key"),
             ("vault.removed", "Removed a key"),
             ("vault.previous_revoked", "Revoked the previous key"),
+            ("vault.verified", "Asked whether the keys work"),
             ("vault.rotated", "Rotated the master key"),
         ],
     },
@@ -116,7 +117,7 @@ pub(super) const SUBJECTS: [Subject; 11] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 10] = [
+pub(super) const PARTS: [(&str, &str); 11] = [
     ("speech", "Speech"),
     ("approval", "Rule of approval"),
     ("dispatch", "Dispatcher"),

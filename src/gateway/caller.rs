@@ -27,7 +27,9 @@ impl Caller {
     /// Reads a caller id as it came: a plus and 2 to 15 ASCII digits, nothing before, between or after them.
     pub(super) fn parse(text: &str) -> Self {
         let is_number = text.strip_prefix('+').is_some_and(|digits| {
-            (2..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit()) && !digits.starts_with('0')
+            (2..=15).contains(&digits.len())
+                && digits.bytes().all(|digit| digit.is_ascii_digit())
+                && !digits.starts_with('0')
         });
         if is_number && !WITHHELD.contains(&text) { Self::Number(text.to_owned()) } else { Self::Nobody }
     }

@@ -1,7 +1,6 @@
 //! What an allowed caller is told.
 
 use super::openclaw::VoiceCall;
-use crate::config::PublicUrl;
 
 /// What callers hear where nothing is configured.
 const NEUTRAL: &str = "Hello. This line is answered by a machine, and nobody is here to talk to you. Goodbye.";
@@ -17,9 +16,4 @@ pub(super) fn of<'a>(settings: &'a VoiceCall, dialled: &str) -> &'a str {
 pub(super) fn all(settings: &VoiceCall) -> impl Iterator<Item = &str> {
     let of_numbers = settings.numbers.values().filter_map(|number| number.inbound_greeting.as_deref());
     of_numbers.chain([of(settings, "")])
-}
-
-/// Where the service hands out a clip.
-pub(super) fn address(public_url: &PublicUrl, clip: &str) -> String {
-    public_url.join(&format!("/api/public/call-audio/{clip}"))
 }

@@ -1,5 +1,5 @@
 //! Path B: Twilio's voice webhook behind one door. A listener of its own, configured by the `voice-call` entry of an
-//! OpenClaw configuration, that serves one path and nothing else: who calls is greeted or refused by policy, and what
+//! `OpenClaw` configuration, that serves one path and nothing else: who calls is greeted or refused by policy, and what
 //! became of each call is recorded before Twilio hears an answer.
 //!
 //! It answers and it records; it places no call and holds no key but the account's own. What people are told in speech
@@ -19,9 +19,12 @@ mod signed;
 mod calls;
 mod caller;
 mod greeting;
-pub(crate) mod greetings;
+mod greetings;
 mod replay;
 mod twiml;
+
+// The service's part: it has the greetings spoken.
+pub(crate) mod spoken;
 
 // Calls that nobody reports the end of.
 mod look_up;

@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::{Mode, PublicUrl};
 use crate::operation::content::Kind;
 use crate::phone::mask;
+use crate::speech::clips;
 use crate::twilio::{Sid, Twilio};
 use crate::web::client::client_address;
 
@@ -94,7 +95,11 @@ impl Gateway {
     }
 
     /// Answers a request that came from this address.
-    pub async fn answer<B: Body<Data = Bytes> + Unpin>(&self, peer: IpAddr, request: Request<B>) -> Response<Full<Bytes>> {
+    pub async fn answer<B: Body<Data = Bytes> + Unpin>(
+        &self,
+        peer: IpAddr,
+        request: Request<B>,
+    ) -> Response<Full<Bytes>> {
         let mut response = match self.take(peer, request).await {
             Ok(Reply::Call(answer)) => document(&answer),
             Ok(Reply::Noted) => {
@@ -123,8 +128,7 @@ impl Gateway {
         let body = body::read(&parts, body, self.0.limits).await?;
         let settings = self.settings();
         let security = &settings.webhook_security;
-        let verified =
-            signed::verify(&parts, &body, peer, &settings.public_url, security, &settings.auth_token)?;
+        let verified = signed::verify(&parts, &body, peer, &settings.public_url, security, &settings.auth_token)?;
         if verified.params.get("AccountSid") != Some(settings.account_sid.as_str()) {
             return Err(Refusal::OtherAccount);
         }
@@ -171,7 +175,7 @@ impl Gateway {
 
     fn heard(&self, answered: Answered) -> Answer {
         match (answered.verdict, answered.clip) {
-            (Verdict::Greeted, Some(clip)) => Answer::Play(greeting::address(&self.0.public_url, &clip)),
+            (Verdict::Greeted, Some(clip)) => Answer::Play(clips::address(&self.0.public_url, &clip)),
             (Verdict::Greeted, None) => Answer::Say(answered.greeting),
             (Verdict::OverLimit, _) => Answer::Busy,
             (Verdict::NotInbound, _) => Answer::HangUp,

@@ -10,7 +10,7 @@ use url::Url;
 use super::openclaw::WebhookSecurity;
 use super::refusal::Refusal;
 use super::replay::Identity;
-use crate::twilio::signature::{self, Body, SIGNATURE_HEADER, SETTINGS_HEADER, Signed};
+use crate::twilio::signature::{self, Body, SETTINGS_HEADER, SIGNATURE_HEADER, Signed};
 use secrecy::SecretString;
 
 /// A request whose signature fits.
@@ -125,9 +125,9 @@ mod tests {
     }
 
     fn url_of(peer: &str, headers: &[(&str, &str)]) -> Option<String> {
-        let request = headers.iter().fold(Request::builder().uri("/voice?type=status"), |request, (name, value)| {
-            request.header(*name, *value)
-        });
+        let request = headers
+            .iter()
+            .fold(Request::builder().uri("/voice?type=status"), |request, (name, value)| request.header(*name, *value));
         let (parts, ()) = request.body(()).expect("a request").into_parts();
         let public_url = "https://public.example/twilio/voice".parse().expect("a URL");
         forwarded(&parts, peer.parse().expect("an address"), &public_url, &security(), parts.uri.query())

@@ -61,9 +61,7 @@ fn element(writer: &mut Writer<Vec<u8>>, name: &str) -> io::Result<()> {
 
 /// XML has no way to write most control characters, not even escaped; nobody would hear them either.
 fn sayable(text: &str) -> String {
-    let is_written = |character: char| {
-        !matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
-    };
+    let is_written = |character: char| !matches!(character, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
     text.chars().map(|character| if is_written(character) { character } else { ' ' }).collect()
 }
 

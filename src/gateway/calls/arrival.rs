@@ -105,8 +105,7 @@ impl Calls {
     }
 
     async fn judge(&self, tx: &mut PgConnection, arrival: &Arrival<'_>, bounds: Bounds) -> sqlx::Result<Answered> {
-        let is_full =
-            arrival.verdict == Verdict::Greeted && self.going_on(tx, bounds).await? >= bounds.at_once;
+        let is_full = arrival.verdict == Verdict::Greeted && self.going_on(tx, bounds).await? >= bounds.at_once;
         let verdict = if is_full { Verdict::OverLimit } else { arrival.verdict };
         let greeting = if verdict == Verdict::Greeted { arrival.greeting } else { "" };
         let clip = self.record(tx, arrival, verdict, greeting, bounds).await?;

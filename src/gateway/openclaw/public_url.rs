@@ -1,10 +1,9 @@
 //! `publicUrl`: what Twilio signs. Everything about a signature hangs on its being exactly what Twilio calls.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use url::{Host, Url};
 
 use super::finding::Findings;
+use crate::operation::audio_look::public;
 
 /// Names that nobody outside can resolve.
 const PRIVATE_NAMES: [&str; 5] = ["localhost", "local", "internal", "lan", "home.arpa"];
@@ -30,9 +29,9 @@ pub(super) fn parse(text: &str, path: &str, findings: &mut Findings) -> Option<U
         let remedy = "Leave it out: the query of each request is put behind it when the signature is checked.";
         findings.error(path, "has a query or a fragment.", remedy);
     }
-    if is_private(&host) {
+    if let Some(why) = why_not(&host) {
         let remedy = "Write the public address of the proxy or tunnel in front of the gateway.";
-        findings.error(path, "is private to this machine or network: Twilio cannot reach it.", remedy);
+        findings.error(path, format!("cannot be reached by Twilio: its host {why}."), remedy);
     }
     if is_within_any(&host, &EXAMPLE_NAMES) {
         findings.warning(path, "is an example, which belongs to nobody.", "Write the host that the proxy serves.");
@@ -68,32 +67,12 @@ pub(super) fn normalised(path: &str) -> &str {
     }
 }
 
-fn is_private(host: &Host<&str>) -> bool {
+/// Why Twilio cannot reach a host; `None`: it may.
+fn why_not(host: &Host<&str>) -> Option<&'static str> {
     match host {
-        Host::Domain(_) => is_within_any(host, &PRIVATE_NAMES),
-        Host::Ipv4(address) => is_private_v4(*address),
-        Host::Ipv6(address) => is_private_v6(*address),
-    }
-}
-
-fn is_private_v4(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    address.is_loopback()
-        || address.is_private()
-        || address.is_link_local()
-        || address.is_unspecified()
-        || (first == 100 && second & 0xc0 == 64)
-}
-
-fn is_private_v6(address: Ipv6Addr) -> bool {
-    match IpAddr::V6(address).to_canonical() {
-        IpAddr::V4(address) => is_private_v4(address),
-        IpAddr::V6(address) => {
-            address.is_loopback()
-                || address.is_unspecified()
-                || address.is_unique_local()
-                || address.is_unicast_link_local()
-        }
+        Host::Domain(_) => is_within_any(host, &PRIVATE_NAMES).then_some("is a name of this machine or network only"),
+        Host::Ipv4(address) => public::why_not((*address).into()),
+        Host::Ipv6(address) => public::why_not((*address).into()),
     }
 }
 
@@ -131,7 +110,7 @@ mod tests {
             parse(&format!("https://{host}/voice/webhook"), "publicUrl", &mut findings);
             assert_eq!(findings.errors(), 1, "{host}: {findings}");
         }
-        for host in ["voice.acme.io", "203.0.113.7", "100.128.0.1", "[2001:db8::1]", "notlocalhost", "mylocal"] {
+        for host in ["voice.acme.io", "93.184.215.14", "100.128.0.1", "[2606:4700::1111]", "notlocalhost", "mylocal"] {
             let mut findings = Findings::default();
             let url = parse(&format!("https://{host}/voice/webhook/"), "publicUrl", &mut findings);
             compare(&url.expect("a URL"), "/voice/webhook", "publicUrl", &mut findings);

@@ -23,7 +23,9 @@ async fn no_header_of_a_stranger_changes_what_must_be_signed() {
             "allowedHosts": ["attacker.test-mission.dev"], "trustedProxyIPs": ["203.0.113.7"] } }),
     ] {
         let site = Plan::new(&changes).await.start().await;
-        for name in ["X-Forwarded-Host", "X-Original-Host", "Ngrok-Forwarded-Host", "Forwarded", "Host", "X-Original-Url"] {
+        for name in
+            ["X-Forwarded-Host", "X-Original-Host", "Ngrok-Forwarded-Host", "Forwarded", "Host", "X-Original-Url"]
+        {
             let value = match name {
                 "Forwarded" => "host=attacker.test-mission.dev;proto=https",
                 "X-Original-Url" => forged,

@@ -102,12 +102,11 @@ async fn a_call_that_nobody_reports_on_is_settled_by_asking() {
     twilio.says(1, "completed");
     site.comes(&call(1)).await;
     site.comes(&call(2)).await;
-    let due: bool = sqlx::query_scalar(
-        "select bool_and(look_at = started_at + interval '120 seconds') from gateway_calls",
-    )
-    .fetch_one(&site.db)
-    .await
-    .expect("the records");
+    let due: bool =
+        sqlx::query_scalar("select bool_and(look_at = started_at + interval '120 seconds') from gateway_calls")
+            .fetch_one(&site.db)
+            .await
+            .expect("the records");
     assert!(due, "after as long as is configured, and not before");
     site.clock.advance(Duration::from_secs(121));
 
@@ -181,9 +180,7 @@ async fn a_start_asks_about_every_call_that_is_open() {
     before.reports(3, "completed").await;
     before.comes(&with(call(5), "From", "")).await;
     // Of another account, whose key is not ours.
-    before
-        .execute(&format!("update gateway_calls set account_sid = '{}' where sid = '{}'", "AC2", sid(4)))
-        .await;
+    before.execute(&format!("update gateway_calls set account_sid = '{}' where sid = '{}'", "AC2", sid(4))).await;
 
     for number in [1, 2, 3, 4, 5] {
         twilio.says(number, "completed");

@@ -86,7 +86,9 @@ async fn programs_list_inbound_calls_page_by_page() {
     let masked = service.get(path, &viewer).await;
     assert!(masked.text.contains("+1••••••0132") && !masked.text.contains("5550"), "{}", masked.text);
 
-    for (query, status) in [("?limit=0", 400), ("?limit=201", 400), ("?limit=x", 400), ("?cursor=x", 400), ("?a=b", 400)] {
+    for (query, status) in
+        [("?limit=0", 400), ("?limit=201", 400), ("?limit=x", 400), ("?cursor=x", 400), ("?a=b", 400)]
+    {
         assert_eq!(service.get(&format!("{path}{query}"), &token).await.status.as_u16(), status, "{query}");
     }
     let other = service.token_of("ada@example.com", &[Scope::AuditRead]).await;

@@ -160,7 +160,11 @@ async fn behind_a_trusted_proxy_each_client_has_its_own_places() {
     }
     assert_eq!(ask(proxy, "198.51.100.1", Body::empty()).await, 503);
     assert_eq!(ask(proxy, "198.51.100.2", Body::empty()).await, 401, "another client, a place of its own");
-    assert_eq!(ask(stranger, "198.51.100.6", Body::empty()).await, 503, "what a stranger says of itself counts nothing");
+    assert_eq!(
+        ask(stranger, "198.51.100.6", Body::empty()).await,
+        503,
+        "what a stranger says of itself counts nothing"
+    );
     drop(held);
     assert_eq!(ask(proxy, "198.51.100.1", Body::empty()).await, 401);
     assert_eq!(ask(stranger, "198.51.100.6", Body::empty()).await, 401);

@@ -1,11 +1,13 @@
 //! Who is let in, and what they hear.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::site::{ALLOWED, BUSY, NOTHING, NUMBER, Plan, REJECTED, Site, call, said, with};
+use crate::support::service::{Service, eventually};
 
 fn greeting() -> String {
     said("Hello from the tests")
@@ -144,13 +146,47 @@ async fn a_greeting_is_played_once_its_clip_is_ready() {
 async fn a_gateway_says_which_greetings_it_wants() {
     let changes = json!({ "numbers": { "+14155550101": { "inboundGreeting": "Of one" }, "+14155550102": {} } });
     let site = Plan::new(&changes).await.start().await;
-    crate::support::service::eventually("its greetings", || async {
-        let wanted: Vec<String> = sqlx::query_scalar("select text from gateway_greetings where mode = 'sandbox' order by text")
-            .fetch_all(&site.db)
-            .await
-            .expect("the greetings");
+    eventually("its greetings", || async {
+        let wanted: Vec<String> =
+            sqlx::query_scalar("select text from gateway_greetings where mode = 'sandbox' order by text")
+                .fetch_all(&site.db)
+                .await
+                .expect("the greetings");
         if wanted == ["Hello from the tests", "Of one"] { Ok(()) } else { Err(format!("{wanted:?}")) }
     })
     .await;
     site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_has_the_greetings_spoken_that_a_gateway_wants() {
+    let service = Service::start().await;
+    let site = Plan::on(service.database(), &json!({ "inboundGreeting": "Welcome to all of you" })).start().await;
+    let number = AtomicU32::new(1);
+    let heard = eventually("the greeting to be played", || async {
+        // Each call is another one: what one was answered stands.
+        let heard = site.comes(&call(number.fetch_add(1, Ordering::Relaxed))).await;
+        if heard.contains("<Play>") { Ok(heard) } else { Err(heard) }
+    })
+    .await;
+    let clip = heard.split_once("/api/public/call-audio/").and_then(|(_, rest)| rest.split('<').next());
+    let path = format!("/api/public/call-audio/{}", clip.expect("a clip"));
+    let audio = service.send(service.client().get(service.url(&path))).await;
+    assert_eq!((audio.status.as_u16(), audio.header("content-type")), (200, Some("audio/mpeg")));
+    let ledger = service.ledger().await;
+    assert_eq!(ledger["syntheses"].as_array().map(Vec::len), Some(1), "paid for once: {ledger}");
+
+    // What is still wanted is kept, however old it is.
+    let is_needed: bool = sqlx::query_scalar("select clip_is_needed(c, now() + interval '20 hours') from clips c")
+        .fetch_one(&site.db)
+        .await
+        .expect("the clip");
+    assert!(is_needed);
+    let is_needed: bool = sqlx::query_scalar("select clip_is_needed(c, now() + interval '30 hours') from clips c")
+        .fetch_one(&site.db)
+        .await
+        .expect("the clip");
+    assert!(!is_needed, "nobody has wanted it for a day");
+    site.stop().await;
+    service.stop().await;
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use mission_control::twilio::signature::SIGNATURE_HEADER;
 use serde_json::json;
+use sqlx::ConnectOptions as _;
 
-use super::site::{NOTHING, PUBLIC, call, configuration, said, signature, sid};
+use super::site::{NOTHING, PUBLIC, call, configuration, said, sid, signature};
 use crate::support::client;
 use crate::support::postgres::fresh_database;
 use crate::support::program::{Running, run};
@@ -67,11 +68,7 @@ async fn what_it_cannot_start_with_is_one_sentence_and_exit_code_1() {
         let file = write(folder.path(), &changes);
         let data = folder.path().join("data");
         let output = tokio::task::spawn_blocking(move || {
-            run(
-                &["gateway", "--config", &file],
-                &[("MISSION_CONTROL_DATA_DIR", data.to_str().expect("a path"))],
-                "",
-            )
+            run(&["gateway", "--config", &file], &[("MISSION_CONTROL_DATA_DIR", data.to_str().expect("a path"))], "")
         })
         .await
         .expect("it ran");

@@ -122,10 +122,8 @@ async fn what_cannot_be_shown_is_not_kept_of_a_word() {
     let record = site.record(1).await;
     let from = record["from_number"].as_str().expect("a text");
     assert!(from.starts_with("[31m+1415") && from.len() == 64, "{from:?}");
-    let payload: Value = sqlx::query_scalar("select payload from gateway_call_events")
-        .fetch_one(&site.db)
-        .await
-        .expect("the event");
+    let payload: Value =
+        sqlx::query_scalar("select payload from gateway_call_events").fetch_one(&site.db).await.expect("the event");
     assert_eq!(payload["CallerName"], "AdaLovelace");
     site.stop().await;
 }

@@ -44,7 +44,13 @@ async fn a_replay_is_known_however_it_is_written() {
     // Names and values are signed without anything between them.
     let shifted: Params = params
         .iter()
-        .map(|(name, value)| if name == "CallerCountry" { ("Caller".to_owned(), format!("Country{value}")) } else { (name.clone(), value.clone()) })
+        .map(|(name, value)| {
+            if name == "CallerCountry" {
+                ("Caller".to_owned(), format!("Country{value}"))
+            } else {
+                (name.clone(), value.clone())
+            }
+        })
         .collect();
     for written in [reversed, doubled, shifted] {
         let answer = site.post("", &written, &signature).await;
@@ -76,7 +82,7 @@ async fn of_many_at_once_at_two_gateways_one_is_taken() {
         let greeted = answers.iter().filter(|answer| **answer == said("Hello from the tests")).count();
         let nothing = answers.iter().filter(|answer| *answer == NOTHING).count();
         assert_eq!((greeted, nothing), (1, 11), "{answers:?}");
-        assert_eq!(site.count("gateway_calls").await, number.into());
+        assert_eq!(site.count("gateway_calls").await, i64::from(number));
     }
     assert_eq!(site.count("gateway_call_events").await, 5, "each is one fact");
     other.stop().await;

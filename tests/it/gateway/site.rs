@@ -41,7 +41,8 @@ pub(crate) const NUMBER: &str = "+14155550100";
 /// What is answered.
 pub(crate) const NOTHING: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
 pub(crate) const REJECTED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Reject/></Response>";
-pub(crate) const BUSY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Reject reason=\"busy\"/></Response>";
+pub(crate) const BUSY: &str =
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Reject reason=\"busy\"/></Response>";
 
 /// What a caller hears who hears this.
 pub(crate) fn said(text: &str) -> String {
@@ -92,7 +93,7 @@ impl Plan {
         Self::on(Arc::new(fresh_database().await), changes)
     }
 
-    fn on(database: Arc<Database>, changes: &Value) -> Self {
+    pub(crate) fn on(database: Arc<Database>, changes: &Value) -> Self {
         log::keep();
         Self {
             settings: settings(changes),
