@@ -87,6 +87,7 @@ pub(super) const SUBJECTS: [Subject; 12] = [
             ("vault.set", "Stored a key"),
             ("vault.removed", "Removed a key"),
             ("vault.previous_revoked", "Revoked the previous key"),
+            ("vault.verified", "Asked whether the keys work"),
             ("vault.rotated", "Rotated the master key"),
         ],
     },

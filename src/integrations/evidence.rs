@@ -33,6 +33,15 @@ pub(super) struct Heard {
     pub(super) reported_at: Option<OffsetDateTime>,
 }
 
+/// What was last heard from `ElevenLabs`.
+#[derive(Default)]
+pub(super) struct SpeechEvidence {
+    pub(super) made_at: Option<OffsetDateTime>,
+    pub(super) failed_at: Option<OffsetDateTime>,
+    /// Why it failed, in words.
+    pub(super) reason: Option<String>,
+}
+
 /// A test, in short.
 pub(super) struct Test {
     pub(super) id: OperationId,
@@ -106,6 +115,31 @@ pub(super) async fn heard(db: &PgPool, id: OperationId) -> sqlx::Result<Heard> {
         where operation_id = $1
         "#,
         id.0,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Reads from the audit when speech was last made in this mode, and when it last could not be.
+pub(super) async fn speech(db: &PgPool, mode: Mode) -> sqlx::Result<SpeechEvidence> {
+    sqlx::query_as!(
+        SpeechEvidence,
+        r#"
+        select
+            (select max(at) from audit_lines where action = 'clip.made' and mode = $1) as made_at,
+            failed.at as "failed_at?",
+            failed.reason as "reason?"
+        from (values (1)) as one (row) left join lateral (
+            select
+                at,
+                details ->> 'reason' as reason
+            from audit_lines
+            where action = 'clip.failed'
+                and mode = $1
+            order by at desc
+            limit 1) failed on true
+        "#,
+        mode.as_str(),
     )
     .fetch_one(db)
     .await

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::views::{Access, Address, Forms, IntegrationsPage, Latest, News, Reach, TestForm, Twilio};
+use super::views::{Access, Address, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio};
 use super::{NOTE, evidence, follow};
 use crate::audit::mask;
 use crate::auth::Permission;
@@ -38,6 +38,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(PAGE, get(show))
         .route("/dashboard/integrations/test-sms", go_back().post(test_sms))
         .route("/dashboard/integrations/test-call", go_back().post(test_call))
+        .route("/dashboard/integrations/test-speech", go_back().post(test_speech))
 }
 
 #[derive(Deserialize)]
@@ -46,9 +47,28 @@ struct PageQuery {
     test: String,
 }
 
+/// What is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trial {
+    Sms,
+    /// A call that plays a recording of ours.
+    Recording,
+    /// A call from text.
+    Speech,
+}
+
+impl Trial {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Sms => Kind::Sms,
+            Self::Recording | Self::Speech => Kind::Call,
+        }
+    }
+}
+
 /// A form that was refused, and why.
 struct Again {
-    kind: Kind,
+    trial: Trial,
     form: AskForm,
     errors: Vec<FormError>,
 }
@@ -58,7 +78,7 @@ async fn show(visit: Visit, Query(query): Query<PageQuery>) -> Result<Response> 
 }
 
 async fn test_sms(visit: Visit, Form(form): Form<AskForm>) -> Result<Response> {
-    test(visit, Kind::Sms, form).await
+    test(visit, Trial::Sms, form).await
 }
 
 async fn test_call(visit: Visit, Form(mut form): Form<AskForm>) -> Result<Response> {
@@ -66,27 +86,35 @@ async fn test_call(visit: Visit, Form(mut form): Form<AskForm>) -> Result<Respon
     if !test_recording::is_at(&form.audio_url, &visit.app.public_url) {
         form.audio_url = test_recording::address(&visit.app.public_url);
     }
-    test(visit, Kind::Call, form).await
+    form.text.clear();
+    test(visit, Trial::Recording, form).await
 }
 
-async fn test(visit: Visit, kind: Kind, mut form: AskForm) -> Result<Response> {
+async fn test_speech(visit: Visit, Form(mut form): Form<AskForm>) -> Result<Response> {
+    form.audio_url.clear();
+    test(visit, Trial::Speech, form).await
+}
+
+async fn test(visit: Visit, trial: Trial, mut form: AskForm) -> Result<Response> {
     visit.principal.require(Permission::AskOperations)?;
     NOTE.clone_into(&mut form.note);
-    match ask::take(&visit, kind, &mut form).await? {
+    match ask::take(&visit, trial.kind(), &mut form).await? {
         Ok(id) => Ok(Redirect::to(&format!("{PAGE}?test={id}")).into_response()),
         Err(Refused { status, errors }) => {
-            let errors = errors.into_iter().map(|error| of_form(kind, error)).collect();
-            Ok(html(status, &page(&visit, "", Some(Again { kind, form, errors })).await?))
+            let errors = errors.into_iter().map(|error| of_form(trial, error)).collect();
+            Ok(html(status, &page(&visit, "", Some(Again { trial, form, errors })).await?))
         }
     }
 }
 
 /// A refusal in the terms of the test's form, which has fewer fields than the whole one.
-fn of_form(kind: Kind, error: FormError) -> FormError {
-    let field = match (kind, error.field) {
-        (Kind::Sms, Some("to")) => Some("sms-to"),
-        (Kind::Sms, Some("message")) => Some("sms-message"),
-        (Kind::Call, Some("to")) => Some("call-to"),
+fn of_form(trial: Trial, error: FormError) -> FormError {
+    let field = match (trial, error.field) {
+        (Trial::Sms, Some("to")) => Some("sms-to"),
+        (Trial::Sms, Some("message")) => Some("sms-message"),
+        (Trial::Recording, Some("to")) => Some("call-to"),
+        (Trial::Speech, Some("to")) => Some("speech-to"),
+        (Trial::Speech, Some("text")) => Some("speech-text"),
         (_, Some("from")) => {
             let text = "There is no number to send from. Store one in the API Vault, then send the test again.";
             return FormError { field: None, text: text.to_owned() };
@@ -98,11 +126,13 @@ fn of_form(kind: Kind, error: FormError) -> FormError {
 
 async fn page(visit: &Visit, test: &str, again: Option<Again>) -> Result<IntegrationsPage> {
     let (app, mode) = (&visit.app, visit.app.config.mode);
-    let (frame, entries, verification, evidence, followed, tests) = tokio::try_join!(
+    let (frame, entries, verification, speech_verification, evidence, speech, followed, tests) = tokio::try_join!(
         visit.frame(Place::Integrations),
         async { Ok(app.vault.list().await?) },
         async { Ok(app.vault.last_verification().await?) },
+        async { Ok(app.vault.last_speech_verification().await?) },
         async { Ok(evidence::newest(&app.db, mode).await?) },
+        async { Ok(evidence::speech(&app.db, mode).await?) },
         follow::followed(visit, test),
         async { Ok(evidence::tests(&app.db, mode, LATEST).await?) },
     )?;
@@ -116,15 +146,23 @@ async fn page(visit: &Visit, test: &str, again: Option<Again>) -> Result<Integra
         reported_at: evidence.reported_at,
         is_emulated: app.config.embeds_sandbox(),
     };
+    let elevenlabs = Speech {
+        key: state(VaultName::ElevenlabsApiKey),
+        verification: speech_verification,
+        made_at: speech.made_at,
+        failed: speech.failed_at.map(|at| (at, text::sentence(&speech.reason.unwrap_or_default()))),
+        is_emulated: mode == Mode::Sandbox,
+        is_nowhere: app.elevenlabs.is_nowhere(),
+    };
     let errors = again.as_ref().map_or_else(Vec::new, |again| again.errors.clone());
     Ok(IntegrationsPage {
         frame,
         now: app.clock.now(),
         is_unknown_test: !test.is_empty() && followed.is_none(),
         followed,
-        forms: forms(visit, &twilio, again).await?,
+        forms: forms(visit, &twilio, &elevenlabs, again).await?,
         twilio,
-        elevenlabs: state(VaultName::ElevenlabsApiKey),
+        elevenlabs,
         may_manage: visit.principal.may(Permission::ManageVault),
         address: address(app),
         latest: tests.into_iter().map(|test| latest(visit, test)).collect(),
@@ -138,7 +176,7 @@ fn state(entries: &[Entry], name: VaultName) -> EntryState {
 }
 
 /// The forms, for those who may ask and where there is something to test.
-async fn forms(visit: &Visit, twilio: &Twilio, again: Option<Again>) -> Result<Forms> {
+async fn forms(visit: &Visit, twilio: &Twilio, elevenlabs: &Speech, again: Option<Again>) -> Result<Forms> {
     let app = &visit.app;
     if !visit.principal.may(Permission::AskOperations) {
         return Ok(Forms::Denied("An operator can send a test SMS and place a test call."));
@@ -151,15 +189,19 @@ async fn forms(visit: &Visit, twilio: &Twilio, again: Option<Again>) -> Result<F
         to: to.clone(),
         message: "Test message from Mission Control".to_owned(),
         audio_url: test_recording::address(&app.public_url),
+        text: "This is a test call from Mission Control. Goodbye.".to_owned(),
         ..AskForm::default()
     };
-    let (sms, call) = match again {
-        Some(Again { kind: Kind::Sms, form, .. }) => (form, proposed()),
-        Some(Again { kind: Kind::Call, form, .. }) => (proposed(), form),
-        None => (proposed(), proposed()),
-    };
+    let is_speech_again = again.as_ref().is_some_and(|again| again.trial == Trial::Speech);
+    let mut forms = [Trial::Sms, Trial::Recording, Trial::Speech].map(|trial| (trial, proposed()));
+    if let Some(Again { trial, form, .. }) = again
+        && let Some((_, proposal)) = forms.iter_mut().find(|(one, _)| *one == trial)
+    {
+        *proposal = form;
+    }
+    let [sms, call, speech] = forms.map(|(_, form)| TestForm::of(form));
     let is_held = app.settings.current().approval.required;
-    Ok(Forms::Granted { sms: TestForm::of(sms), call: TestForm::of(call), is_held })
+    Ok(Forms::Granted { sms, call, speech: (elevenlabs.is_complete() || is_speech_again).then_some(speech), is_held })
 }
 
 fn address(app: &AppState) -> Address {

@@ -2,7 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::views::{Access, Address, Fetch, Followed, Forms, IntegrationsPage, Latest, News, Reach, TestForm, Twilio};
+use super::views::{
+    Access, Address, Fetch, Followed, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio,
+};
 use crate::operation::content::Kind;
 use crate::operation::views::content::Recipient;
 use crate::operation::views::status::Status;
@@ -29,6 +31,7 @@ impl IntegrationsPage {
             to: text.to_owned(),
             message: text.to_owned(),
             audio_url: text.to_owned(),
+            text: text.to_owned(),
         };
         let test = |state: &str| Latest {
             id: id(),
@@ -65,9 +68,16 @@ impl IntegrationsPage {
                 reported_at: Some(at),
                 is_emulated: true,
             },
-            elevenlabs: EntryState::Stored,
+            elevenlabs: Speech {
+                key: EntryState::Stored,
+                verification: checked(Finding::CharactersUsedUp),
+                made_at: Some(at),
+                failed: Some((at, text.to_owned())),
+                is_emulated: true,
+                is_nowhere: false,
+            },
             may_manage: true,
-            forms: Forms::Granted { sms: form(), call: form(), is_held: true },
+            forms: Forms::Granted { sms: form(), call: form(), speech: Some(form()), is_held: true },
             address: Address { messages: text.to_owned(), calls: text.to_owned(), reach: Reach::Here },
             latest: vec![test("delivered"), test("failed")],
             errors: Vec::new(),
@@ -84,7 +94,16 @@ impl IntegrationsPage {
             is_unknown_test: true,
             twilio: Twilio { accepted: None, failed: None, reported_at: None, ..sample.twilio },
             latest: Vec::new(),
-            errors: [Some("sms-to"), Some("sms-message"), Some("call-to"), None].map(error).into(),
+            errors: [
+                Some("sms-to"),
+                Some("sms-message"),
+                Some("call-to"),
+                Some("speech-to"),
+                Some("speech-text"),
+                None,
+            ]
+            .map(error)
+            .into(),
             correlation_id: text.to_owned(),
             ..sample
         }
@@ -102,7 +121,14 @@ impl IntegrationsPage {
                 is_emulated: false,
                 ..sample.twilio
             },
-            elevenlabs: EntryState::Missing,
+            elevenlabs: Speech {
+                key: EntryState::Missing,
+                verification: None,
+                made_at: None,
+                failed: None,
+                is_emulated: false,
+                is_nowhere: false,
+            },
             may_manage: false,
             forms: Forms::Denied("An operator can send a test SMS and place a test call."),
             address: Address { reach: Reach::Private, ..sample.address },

@@ -22,8 +22,7 @@ pub(crate) struct IntegrationsPage {
     /// The address names a test that there is none of.
     pub(crate) is_unknown_test: bool,
     pub(crate) twilio: Twilio,
-    /// Where the key of ElevenLabs comes from.
-    pub(crate) elevenlabs: EntryState,
+    pub(crate) elevenlabs: Speech,
     pub(crate) may_manage: bool,
     pub(crate) forms: Forms,
     pub(crate) address: Address,
@@ -74,6 +73,22 @@ pub(crate) struct Twilio {
     pub(crate) is_emulated: bool,
 }
 
+/// ElevenLabs: what it is reached with, and what came of that.
+pub(crate) struct Speech {
+    /// Where the key comes from.
+    pub(crate) key: EntryState,
+    /// What the last verification found.
+    pub(crate) verification: Option<Checked>,
+    /// When it last read a text aloud.
+    pub(crate) made_at: Option<OffsetDateTime>,
+    /// When it last did not, and why.
+    pub(crate) failed: Option<(OffsetDateTime, String)>,
+    /// An emulator answers in its place.
+    pub(crate) is_emulated: bool,
+    /// Nobody answers: in sandbox mode nothing leaves the machine, and there is no emulator.
+    pub(crate) is_nowhere: bool,
+}
+
 /// Where Account SID and Auth Token come from, as the one thing that they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Access(pub(super) EntryState);
@@ -92,7 +107,13 @@ pub(crate) struct News {
 /// The forms that ask for a test, or why there are none.
 pub(crate) enum Forms {
     Denied(&'static str),
-    Granted { sms: TestForm, call: TestForm, is_held: bool },
+    Granted {
+        sms: TestForm,
+        call: TestForm,
+        /// A call from text, where one can be spoken.
+        speech: Option<TestForm>,
+        is_held: bool,
+    },
 }
 
 /// What stands in one of them.
@@ -101,6 +122,7 @@ pub(crate) struct TestForm {
     pub(crate) to: String,
     pub(crate) message: String,
     pub(crate) audio_url: String,
+    pub(crate) text: String,
 }
 
 /// Where Twilio reports to.
@@ -133,17 +155,39 @@ impl IntegrationsPage {
     fn errors_of(&self, field: &str) -> Vec<&str> {
         errors_of(&self.errors, field)
     }
+}
 
-    fn elevenlabs_words(&self) -> &'static str {
-        match self.elevenlabs {
-            EntryState::Stored => {
-                "It is stored in the API Vault and is used when calls from text come. Until then nobody asks ElevenLabs, so whether it works is not known."
+impl Speech {
+    /// Whether a text can be spoken, as far as that is known without asking.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.key != EntryState::Missing && !self.is_nowhere
+    }
+
+    fn is_there(&self) -> bool {
+        self.key != EntryState::Missing
+    }
+
+    /// Where the key comes from, and what to do next.
+    fn words(&self) -> &'static str {
+        if self.is_nowhere {
+            return "No emulator of ElevenLabs is known, and in sandbox mode nothing leaves this machine. Set MISSION_CONTROL_ELEVENLABS_BASE_URL to one.";
+        }
+        match (self.key, self.verification.map(|checked| checked.finding)) {
+            (EntryState::Missing, _) => {
+                "There is none, so no call from text can be placed. Store one in the API Vault."
             }
-            EntryState::Env => {
-                "It comes from this server’s environment and is used when calls from text come. Until then nobody asks ElevenLabs, so whether it works is not known."
+            (EntryState::Sandbox, _) => {
+                "The sandbox made its own. Nothing has to be set up: place a test call from text."
             }
-            EntryState::Sandbox | EntryState::Missing => {
-                "There is none. Nothing that works today needs one; it can be stored in the API Vault."
+            (EntryState::Stored, Some(finding)) if !finding.is_good() => {
+                "It cannot be used as it is. Mend that, or replace the key in the API Vault; then verify again."
+            }
+            (EntryState::Stored, Some(_)) => {
+                "Stored in the API Vault, and accepted. Choose a voice in Settings, or place a test call from text."
+            }
+            (EntryState::Stored, None) => "Stored in the API Vault. Verify it, then place a test call from text.",
+            (EntryState::Env, _) => {
+                "It comes from this server’s environment. Verify it, then place a test call from text."
             }
         }
     }
@@ -208,7 +252,13 @@ impl News {
 impl TestForm {
     /// What was typed, or is proposed.
     pub(crate) fn of(form: AskForm) -> Self {
-        Self { idempotency_key: form.key(), to: form.to, message: form.message, audio_url: form.audio_url }
+        Self {
+            idempotency_key: form.key(),
+            to: form.to,
+            message: form.message,
+            audio_url: form.audio_url,
+            text: form.text,
+        }
     }
 }
 

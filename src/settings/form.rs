@@ -1,4 +1,4 @@
-//! The form of the operating settings: what it asks for, and what is left of it after somebody else was faster.
+//! The forms of the operating settings: what it asks for, and what is left of it after somebody else was faster.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::web::frame::FormError;
 /// The form as it was sent. What it does not name stays as it is: locked settings, and those of another program's version.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub(super) struct SendingForm(BTreeMap<String, String>);
+pub(super) struct SettingsForm(BTreeMap<String, String>);
 
 /// A field after somebody else changed the settings.
 pub(super) struct Rebased {
@@ -22,7 +22,19 @@ pub(super) struct Rebased {
     pub(super) is_contested: bool,
 }
 
-impl SendingForm {
+impl SettingsForm {
+    /// A form of these fields, as if it had been sent.
+    pub(super) fn of<const N: usize>(fields: [(&str, String); N]) -> Self {
+        Self(fields.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+
+    /// The same without the settings that have no place on the page of this table.
+    pub(super) fn of_table(mut self, table: &str) -> Self {
+        self.0
+            .retain(|name, _| name.strip_prefix(table).is_some_and(|rest| rest.starts_with('.')) || name == "version");
+        self
+    }
+
     /// The version that the form was made from.
     pub(super) fn seen(&self) -> Option<i64> {
         self.0.get("version")?.parse().ok()
@@ -90,8 +102,8 @@ mod tests {
     use super::*;
     use crate::config::{Config, Environment};
 
-    fn form<const N: usize>(fields: [(&str, &str); N]) -> SendingForm {
-        SendingForm(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+    fn form<const N: usize>(fields: [(&str, &str); N]) -> SettingsForm {
+        SettingsForm(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
 
     fn defaults() -> Operating {

@@ -2,11 +2,13 @@
 //! version, people make the next ones, and what the environment fixes stands over all of them.
 
 mod catalogue;
+mod draft;
 mod error;
 mod form;
 mod history;
 pub(crate) mod pages;
 mod views;
+mod voice;
 
 use std::sync::Arc;
 

@@ -24,12 +24,11 @@ struct Inner {
     asking: tokio::sync::Mutex<()>,
 }
 
-/// What was answered for one key.
-#[derive(Clone)]
+/// What came of asking with one key.
 struct Known {
     key: [u8; 32],
     at: Instant,
-    offer: Arc<Offer>,
+    offer: Result<Arc<Offer>, ElevenLabsError>,
 }
 
 /// The voices and the models of an account, as `ElevenLabs` lists them.
@@ -129,22 +128,30 @@ impl Catalogue {
         if let Some(offer) = self.remembered(digest) {
             return Ok(offer);
         }
+        let began = Instant::now();
         let _asking = self.0.asking.lock().await;
-        // Whoever asked meanwhile may have learnt it.
-        if let Some(offer) = self.remembered(digest) {
-            return Ok(offer);
+        // Whoever asked meanwhile did so for all who waited, whatever came of it: they do not queue up for one who is silent.
+        if let Some(offer) = self.learnt_since(began, digest) {
+            return offer;
         }
-        let (voices, models) = tokio::try_join!(elevenlabs.voices(key), elevenlabs.models(key))?;
-        let models = models.into_iter().filter(|model| model.can_do_text_to_speech).collect();
-        let offer = Arc::new(Offer { voices, models });
-        *self.known() = Some(Known { key: digest, at: Instant::now(), offer: Arc::clone(&offer) });
-        Ok(offer)
+        let asked = tokio::try_join!(elevenlabs.voices(key), elevenlabs.models(key));
+        let offer = asked.map(|(voices, models)| {
+            let models = models.into_iter().filter(|model| model.can_do_text_to_speech).collect();
+            Arc::new(Offer { voices, models })
+        });
+        *self.known() = Some(Known { key: digest, at: Instant::now(), offer: offer.clone() });
+        offer
+    }
+
+    fn learnt_since(&self, began: Instant, key: [u8; 32]) -> Option<Result<Arc<Offer>, ElevenLabsError>> {
+        let known = self.known();
+        known.as_ref().filter(|known| known.key == key && known.at >= began).map(|known| known.offer.clone())
     }
 
     fn remembered(&self, key: [u8; 32]) -> Option<Arc<Offer>> {
         let known = self.known();
         let known = known.as_ref().filter(|known| known.key == key && known.at.elapsed() < FRESH)?;
-        Some(Arc::clone(&known.offer))
+        known.offer.as_ref().ok().map(Arc::clone)
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Known>> {
@@ -155,7 +162,7 @@ impl Catalogue {
 
 impl<'a> Wanted<'a> {
     /// Where nothing is wanted, what the settings say.
-    fn or(self, settings: &'a VoiceSettings) -> Self {
+    pub(crate) fn or(self, settings: &'a VoiceSettings) -> Self {
         let set = |id: &'a String| Some(id.as_str()).filter(|id| !id.is_empty());
         Self {
             voice: self.voice.or_else(|| set(&settings.voice_id)),
@@ -177,7 +184,7 @@ impl Offer {
 
     /// Completes what is wanted. An id that is not listed is taken as it is: a shared voice can speak without being the
     /// account's, and `ElevenLabs` says so if it cannot.
-    fn choose(&self, wanted: Wanted<'_>) -> Result<Chosen, NotChosen> {
+    pub(crate) fn choose(&self, wanted: Wanted<'_>) -> Result<Chosen, NotChosen> {
         let voice = match wanted.voice {
             Some(id) => id,
             None => &self.first_voice().ok_or(NotChosen::NoVoice)?.id,
@@ -275,7 +282,7 @@ mod tests {
         let (catalogue, key) = (Catalogue::default(), SecretString::from("one"));
         let settings = settings("", "");
         assert!(catalogue.choice_at_hand(&key, &settings, Wanted::default()).is_none());
-        let known = Known { key: digest(&key), at: Instant::now(), offer: Arc::new(usual()) };
+        let known = Known { key: digest(&key), at: Instant::now(), offer: Ok(Arc::new(usual())) };
         *catalogue.known() = Some(known);
         assert!(
             catalogue.clone().choice_at_hand(&key, &settings, Wanted::default()).is_some_and(|choice| choice.is_ok())

@@ -8,7 +8,7 @@ use axum::routing::{get, post, put};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Entry, Finding, VaultName, Verification};
+use super::{Entry, Finding, SpeechVerification, VaultName, Verification};
 use crate::audit::Actor;
 use crate::auth::{Permission, Principal, Refusal};
 use crate::clock::rfc3339;
@@ -80,13 +80,27 @@ async fn revoke_previous(
 }
 
 async fn verify(State(app): State<AppState>, Keeper(actor): Keeper) -> Result<Json<Value>> {
-    let verification = app.vault.verify(&app.twilio, &actor).await?.ok_or_else(nothing_to_verify)?;
-    Ok(Json(verification_document(&verification)))
+    // At once: a slow answer of either must still fit into the time of one request.
+    let (twilio, speech) =
+        tokio::try_join!(app.vault.verify(&app.twilio, &actor), app.vault.verify_elevenlabs(&app.elevenlabs, &actor),)?;
+    let mut document = match (&twilio, &speech) {
+        (None, None) => return Err(nothing_to_verify().into()),
+        (None, Some(_)) => json!({ "account": null, "number": null }),
+        (Some(verification), _) => verification_document(verification),
+    };
+    document["elevenlabs"] = json!(speech.as_ref().map(speech_document));
+    Ok(Json(document))
 }
 
 /// Account SID or auth token is missing.
 pub(super) fn nothing_to_verify() -> Problem {
     let detail = "There are no Twilio credentials to verify. Store the Account SID and the Auth Token first.";
+    Problem::new(StatusCode::CONFLICT, "credentials_missing", detail)
+}
+
+/// There is no key of `ElevenLabs`.
+pub(super) fn no_key_to_verify() -> Problem {
+    let detail = "There is no ElevenLabs API key to verify. Store one first.";
     Problem::new(StatusCode::CONFLICT, "credentials_missing", detail)
 }
 
@@ -136,9 +150,24 @@ fn document(entry: &Entry) -> Value {
     document
 }
 
+fn found(finding: Finding) -> Value {
+    json!({ "result": finding.as_str(), "ok": finding.is_good(), "detail": finding.words() })
+}
+
+fn speech_document(verification: &SpeechVerification) -> Value {
+    let mut document = found(verification.finding);
+    document["verifiedAt"] = json!(rfc3339(verification.at));
+    document["kept"] = json!(verification.is_kept);
+    document["outdated"] = json!(verification.is_outdated);
+    if let Some(subscription) = &verification.subscription {
+        document["charactersLeft"] = json!(subscription.left());
+        document["charactersLimit"] = json!(subscription.limit);
+        document["charactersResetAt"] = json!(subscription.resets_at().map(rfc3339));
+    }
+    document
+}
+
 fn verification_document(verification: &Verification) -> Value {
-    let found =
-        |finding: Finding| json!({ "result": finding.as_str(), "ok": finding.is_good(), "detail": finding.words() });
     json!({
         "account": found(verification.account),
         "number": found(verification.number),

@@ -57,8 +57,11 @@ impl Vault {
 
     /// The key of `ElevenLabs` as of now.
     pub async fn elevenlabs_key(&self) -> Result<Option<SecretString>, VaultError> {
-        let key = self.value(&self.held().await?, VaultName::ElevenlabsApiKey)?;
-        Ok(key.map(|(key, ..)| key))
+        self.elevenlabs_among(&self.held().await?)
+    }
+
+    pub(super) fn elevenlabs_among(&self, held: &[Held]) -> Result<Option<SecretString>, VaultError> {
+        Ok(self.value(held, VaultName::ElevenlabsApiKey)?.map(|(key, ..)| key))
     }
 
     #[expect(clippy::disallowed_methods, reason = "a telephone number is no secret")]
@@ -117,14 +120,14 @@ impl Vault {
         match name {
             _ if !self.generated.contains(&name) => None,
             VaultName::TwilioPhoneNumber => Some(SecretString::from(SANDBOX_NUMBER)),
+            VaultName::ElevenlabsApiKey => {
+                Some(SecretString::from(format!("sk_{}", derive("mission-control/sandbox/elevenlabs-key"))))
+            }
             _ if pair.iter().any(is_set) => None,
             VaultName::TwilioAccountSid => {
                 Some(SecretString::from(format!("AC{}", derive("mission-control/sandbox/account-sid"))))
             }
             VaultName::TwilioAuthToken => Some(SecretString::from(derive("mission-control/sandbox/auth-token"))),
-            VaultName::ElevenlabsApiKey => {
-                Some(SecretString::from(format!("sk_{}", derive("mission-control/sandbox/elevenlabs-key"))))
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-/// What Twilio says of an account or of a number.
+/// What Twilio says of an account or of a number, and `ElevenLabs` of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The account accepts the credentials and is active.
@@ -35,6 +35,23 @@ pub enum Finding {
     /// The account was not accepted, so the number was not judged.
     NotChecked,
 
+    /// `ElevenLabs` accepts the key.
+    KeyAccepted,
+    /// It accepts the key, and no characters are left.
+    CharactersUsedUp,
+    /// It does not accept the key.
+    KeyRefused,
+    /// It knows the key, which may not be used for all that is needed.
+    KeyLimited,
+    /// It blocked the account.
+    SpeechBlocked,
+    /// In sandbox mode there is nobody to ask about the key.
+    NotEmulated,
+    /// `ElevenLabs` did not answer.
+    SpeechUnreachable,
+    /// Its answer was about something else.
+    SpeechUnclear,
+
     /// There was no answer.
     Unreachable,
     /// The answer was about something else.
@@ -43,7 +60,7 @@ pub enum Finding {
 
 impl Finding {
     /// Those that say something about a value, and are kept with it.
-    const KEPT: [Self; 12] = [
+    const KEPT: [Self; 17] = [
         Self::Active,
         Self::Trial,
         Self::Suspended,
@@ -56,6 +73,11 @@ impl Finding {
         Self::NoVoice,
         Self::NoSmsNoVoice,
         Self::NotOwned,
+        Self::KeyAccepted,
+        Self::CharactersUsedUp,
+        Self::KeyRefused,
+        Self::KeyLimited,
+        Self::SpeechBlocked,
     ];
 
     /// The finding's name in rows and in the API.
@@ -75,8 +97,14 @@ impl Finding {
             Self::NotOwned => "not_owned",
             Self::NoNumber => "no_number",
             Self::NotChecked => "not_checked",
-            Self::Unreachable => "unreachable",
-            Self::Unclear => "unclear",
+            Self::KeyAccepted => "key_accepted",
+            Self::CharactersUsedUp => "characters_used_up",
+            Self::KeyRefused => "key_refused",
+            Self::KeyLimited => "key_limited",
+            Self::SpeechBlocked => "account_blocked",
+            Self::NotEmulated => "not_emulated",
+            Self::Unreachable | Self::SpeechUnreachable => "unreachable",
+            Self::Unclear | Self::SpeechUnclear => "unclear",
         }
     }
 
@@ -92,7 +120,7 @@ impl Finding {
 
     /// Whether what was looked at can be used.
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Active | Self::Trial | Self::Ready)
+        matches!(self, Self::Active | Self::Trial | Self::Ready | Self::KeyAccepted)
     }
 
     /// What is so, then what to do.
@@ -124,6 +152,26 @@ impl Finding {
             }
             Self::NoNumber => "There is no phone number to check.",
             Self::NotChecked => "The phone number was not checked, because that needs an account that is accepted.",
+            Self::KeyAccepted => "ElevenLabs accepts the key.",
+            Self::CharactersUsedUp => {
+                "ElevenLabs accepts the key, but the account’s characters are used up. Wait for their reset, or buy more at ElevenLabs."
+            }
+            Self::KeyRefused => "ElevenLabs refused the key. Copy a valid one from ElevenLabs, under API keys.",
+            Self::KeyLimited => {
+                "ElevenLabs knows the key, but it lacks a permission. Give it access to text to speech, voices, models and user at ElevenLabs, under API keys."
+            }
+            Self::SpeechBlocked => {
+                "ElevenLabs blocked the account because of unusual activity. Look at the account at ElevenLabs."
+            }
+            Self::NotEmulated => {
+                "In sandbox mode nothing leaves this machine, and no emulator of ElevenLabs is known, so nobody was asked. Set MISSION_CONTROL_ELEVENLABS_BASE_URL to one."
+            }
+            Self::SpeechUnreachable => {
+                "ElevenLabs could not be reached, so nothing was learnt. Check this server’s way to the internet, then verify again."
+            }
+            Self::SpeechUnclear => {
+                "ElevenLabs’ answer says nothing about this: it may be busy, or have a fault of its own. Verify again in a minute."
+            }
             Self::Unreachable => {
                 "Twilio could not be reached, so nothing was learnt. Check this server’s way to the internet, then verify again."
             }

@@ -21,6 +21,7 @@ mod sealed;
 mod sender;
 mod signatures;
 mod verify;
+mod verify_speech;
 pub(crate) mod views;
 
 use std::path::Path;
@@ -48,6 +49,7 @@ pub use name::{InvalidSecret, UnknownVaultName, VaultName};
 pub use rotation::Rotation;
 pub use signatures::WebhookToken;
 pub use verify::{LastVerification, Verification};
+pub use verify_speech::SpeechVerification;
 
 /// The open vault of one mode; cheap to clone.
 #[derive(Clone)]

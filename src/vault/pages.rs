@@ -7,10 +7,11 @@ use axum::routing::{get, post};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::api::nothing_to_verify;
-use super::views::{Card, Outcome, RemovePage, VaultPage};
-use super::{EntryState, VaultError, VaultName, Verification};
+use super::api::{no_key_to_verify, nothing_to_verify};
+use super::views::{Card, Outcome, RemovePage, SpeechOutcome, VaultPage};
+use super::{EntryState, SpeechVerification, VaultError, VaultName, Verification};
 use crate::auth::Permission;
+use crate::config::Mode;
 use crate::error::{Problem, Result};
 use crate::state::AppState;
 use crate::visit::Visit;
@@ -23,6 +24,7 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/dashboard/settings", get(show))
         .route("/dashboard/settings/vault/verify", get(go_back).post(verify))
+        .route("/dashboard/settings/vault/verify-elevenlabs", get(go_back).post(verify_elevenlabs))
         .route("/dashboard/settings/vault/{name}", get(go_back).post(set))
         .route("/dashboard/settings/vault/{name}/remove", get(ask_to_remove).post(remove))
         .route("/dashboard/settings/vault/{name}/revoke-previous", post(revoke_previous).get(go_back))
@@ -54,6 +56,7 @@ struct RemoveForm {
 #[derive(Default)]
 struct Beside {
     verification: Option<Verification>,
+    speech: Option<SpeechVerification>,
     errors: Vec<FormError>,
 }
 
@@ -97,6 +100,15 @@ async fn verify(visit: Visit) -> Result<Response> {
     };
     // The answer is the page itself: not everything on it is kept anywhere.
     page(&visit, StatusCode::OK, Beside { verification: Some(verification), ..Beside::default() }).await
+}
+
+async fn verify_elevenlabs(visit: Visit) -> Result<Response> {
+    visit.principal.require(Permission::ManageVault)?;
+    let Some(speech) = visit.app.vault.verify_elevenlabs(&visit.app.elevenlabs, &visit.actor).await? else {
+        let Problem { status, detail, .. } = no_key_to_verify();
+        return refused(&visit, status, None, detail).await;
+    };
+    page(&visit, StatusCode::OK, Beside { speech: Some(speech), ..Beside::default() }).await
 }
 
 async fn ask_to_remove(visit: Visit, Path(name): Path<String>) -> Result<Response> {
@@ -149,9 +161,11 @@ async fn page(visit: &Visit, status: StatusCode, beside: Beside) -> Result<Respo
         twilio,
         elevenlabs,
         outcome: beside.verification.map(Outcome),
+        speech_outcome: beside.speech.map(SpeechOutcome),
         errors: beside.errors,
         correlation_id: if has_errors { visit.correlation_id.clone() } else { String::new() },
         is_emulated: visit.app.config.embeds_sandbox(),
+        is_speech_emulated: visit.app.config.mode == Mode::Sandbox,
         now: visit.app.clock.now(),
     };
     Ok(html(status, &page))

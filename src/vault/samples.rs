@@ -3,8 +3,8 @@
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::listing::Previous;
-use super::views::{Card, Outcome, RemovePage, VaultPage};
-use super::{Checked, Entry, EntryState, Finding, VaultName, Verification};
+use super::views::{Card, Outcome, RemovePage, SpeechOutcome, VaultPage};
+use super::{Checked, Entry, EntryState, Finding, SpeechVerification, VaultName, Verification};
 use crate::web::frame::{FormError, Frame, Place};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 14:33:00 UTC);
@@ -46,9 +46,17 @@ impl VaultPage {
             ],
             elevenlabs: vec![card(VaultName::ElevenlabsApiKey, EntryState::Missing)],
             outcome: Some(Outcome(verification)),
+            speech_outcome: Some(SpeechOutcome(SpeechVerification {
+                finding: Finding::KeyRefused,
+                subscription: None,
+                at: NOW,
+                is_kept: false,
+                is_outdated: false,
+            })),
             errors: Vec::new(),
             correlation_id: String::new(),
             is_emulated: true,
+            is_speech_emulated: true,
             now: NOW,
         }
     }
@@ -62,6 +70,7 @@ impl VaultPage {
         Self {
             twilio,
             outcome: None,
+            speech_outcome: None,
             errors: vec![FormError { field, text }],
             correlation_id: "req-7f3a90".to_owned(),
             ..Self::sample()

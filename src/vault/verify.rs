@@ -97,7 +97,12 @@ impl Vault {
     }
 
     /// Writes a finding to the current versions of these names, if it says something about them.
-    async fn mark(&self, tx: &mut PgConnection, names: &[VaultName], finding: Finding) -> sqlx::Result<Vec<VaultName>> {
+    pub(super) async fn mark(
+        &self,
+        tx: &mut PgConnection,
+        names: &[VaultName],
+        finding: Finding,
+    ) -> sqlx::Result<Vec<VaultName>> {
         if !finding.is_kept() {
             return Ok(Vec::new());
         }

@@ -3,7 +3,7 @@
 use askama::Template;
 use time::OffsetDateTime;
 
-use super::{Entry, EntryState, Finding, VaultName, Verification};
+use super::{Entry, EntryState, Finding, SpeechVerification, VaultName, Verification};
 use crate::web::frame::{FormError, Frame, Tone, errors_of};
 use crate::web::settings_tabs::SettingsTab;
 use crate::web::text;
@@ -18,10 +18,14 @@ pub(crate) struct VaultPage {
     pub(crate) elevenlabs: Vec<Card>,
     /// What was found out just now.
     pub(crate) outcome: Option<Outcome>,
+    /// The same of ElevenLabs.
+    pub(crate) speech_outcome: Option<SpeechOutcome>,
     pub(crate) errors: Vec<FormError>,
     pub(crate) correlation_id: String,
     /// The embedded sandbox answers in Twilio's place.
     pub(crate) is_emulated: bool,
+    /// Whoever answers for ElevenLabs is an emulator.
+    pub(crate) is_speech_emulated: bool,
     pub(crate) now: OffsetDateTime,
 }
 
@@ -48,6 +52,9 @@ pub(crate) struct Card {
 /// What a verification found, as it is told once.
 pub(crate) struct Outcome(pub(crate) Verification);
 
+/// What a verification of the key of ElevenLabs found.
+pub(crate) struct SpeechOutcome(pub(crate) SpeechVerification);
+
 impl VaultPage {
     /// What is missing before anything can be sent, and what to do next.
     fn missing(&self) -> Option<&'static str> {
@@ -70,6 +77,10 @@ impl VaultPage {
 
     fn may_verify(&self) -> bool {
         self.may_manage && self.twilio.iter().take(2).all(Card::is_there)
+    }
+
+    fn may_verify_elevenlabs(&self) -> bool {
+        self.may_manage && self.elevenlabs.iter().all(Card::is_there)
     }
 }
 
@@ -135,6 +146,9 @@ impl Card {
             EntryState::Sandbox if name == VaultName::TwilioPhoneNumber => {
                 "Comes from the sandbox. One stored here takes precedence.".to_owned()
             }
+            EntryState::Sandbox if name == VaultName::ElevenlabsApiKey => {
+                "Made by the sandbox. One stored here takes precedence.".to_owned()
+            }
             EntryState::Sandbox => {
                 "Made by the sandbox. One stored here takes precedence; Account SID and Auth Token are then stored together."
                     .to_owned()
@@ -159,7 +173,9 @@ impl Card {
             }
             VaultName::TwilioAuthToken => "Twilio’s console shows it below the Account SID.",
             VaultName::TwilioPhoneNumber => "E.164: a plus, the country code and digits, for example +15005550006.",
-            VaultName::ElevenlabsApiKey => "ElevenLabs shows it under API keys.",
+            VaultName::ElevenlabsApiKey => {
+                "ElevenLabs shows it under API keys. It needs access to text to speech, voices, models and user."
+            }
         }
     }
 
@@ -195,7 +211,9 @@ impl RemovePage {
                 VaultName::TwilioPhoneNumber => {
                     "From then on whoever asks for an SMS or a call must name a sender. What was asked for before keeps its sender."
                 }
-                VaultName::ElevenlabsApiKey => "Nothing that works today needs it.",
+                VaultName::ElevenlabsApiKey => {
+                    "From then on no call from text can be asked for, and those whose speech is not made yet fail. Speech that is made already is still played."
+                }
             }
             .to_owned(),
         }
@@ -218,11 +236,7 @@ impl Outcome {
     }
 
     fn icon(&self) -> &'static str {
-        match self.tone() {
-            Tone::Ok => "shield-check",
-            Tone::Bad => "circle-x",
-            _ => "warning",
-        }
+        icon(self.tone())
     }
 
     fn title(&self) -> &'static str {
@@ -251,6 +265,55 @@ impl Outcome {
     }
 }
 
+impl SpeechOutcome {
+    fn tone(&self) -> Tone {
+        match self.0.finding {
+            finding if finding.is_good() => Tone::Ok,
+            finding if finding.is_kept() => Tone::Bad,
+            _ => Tone::Warn,
+        }
+    }
+
+    fn icon(&self) -> &'static str {
+        icon(self.tone())
+    }
+
+    fn title(&self) -> &'static str {
+        match self.0.finding {
+            finding if finding.is_good() => "ElevenLabs accepts this key",
+            Finding::CharactersUsedUp => "The key is good, but no characters are left",
+            finding if finding.is_kept() => "ElevenLabs does not accept this key",
+            _ => "Nothing is known yet",
+        }
+    }
+
+    /// How much may still be said.
+    fn left(&self) -> Option<String> {
+        let subscription = self.0.subscription.as_ref()?;
+        let [left, limit] = [subscription.left(), subscription.limit].map(text::characters);
+        Some(format!("{left} of {limit} characters are left."))
+    }
+
+    /// What is kept of it, where that is not all.
+    fn note(&self) -> Option<&'static str> {
+        if self.0.is_outdated {
+            Some("The key was replaced meanwhile. This is about the one before it and is not kept. Verify again.")
+        } else if self.0.finding.is_kept() && !self.0.is_kept {
+            Some("The key is not stored here, so this is shown once and not kept.")
+        } else {
+            None
+        }
+    }
+}
+
+fn icon(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Ok => "shield-check",
+        Tone::Bad => "circle-x",
+        _ => "warning",
+    }
+}
+
 /// The entry as people call it.
 fn label(name: VaultName) -> &'static str {
     match name {
@@ -266,6 +329,6 @@ fn purpose(name: VaultName) -> &'static str {
         VaultName::TwilioAccountSid => "Names the account that sends.",
         VaultName::TwilioAuthToken => "Signs what is sent, and checks Twilio’s callbacks.",
         VaultName::TwilioPhoneNumber => "The sender, unless a request names another.",
-        VaultName::ElevenlabsApiKey => "For speech in calls.",
+        VaultName::ElevenlabsApiKey => "Makes the speech of calls from text.",
     }
 }

@@ -9,6 +9,8 @@ pub(crate) enum SettingsTab {
     ApiKeys,
     /// Approval, windows and rates.
     Sending,
+    /// Who speaks calls from text.
+    Voice,
     /// Who may sign in.
     People,
     /// What programs sign in with.
@@ -17,7 +19,7 @@ pub(crate) enum SettingsTab {
 
 impl SettingsTab {
     /// All of them, as they stand on the page.
-    const ALL: [Self; 4] = [Self::ApiKeys, Self::Sending, Self::People, Self::Tokens];
+    const ALL: [Self; 5] = [Self::ApiKeys, Self::Sending, Self::Voice, Self::People, Self::Tokens];
 
     /// Those that the reader of a page may open: people are for admins, as `Permission::ManageUsers` says.
     pub(crate) fn shown_in(frame: &Frame) -> impl Iterator<Item = Self> {
@@ -30,6 +32,7 @@ impl SettingsTab {
         match self {
             Self::ApiKeys => "API Keys",
             Self::Sending => "Sending",
+            Self::Voice => "Voice",
             Self::People => "People",
             Self::Tokens => "API tokens",
         }
@@ -40,6 +43,7 @@ impl SettingsTab {
         match self {
             Self::ApiKeys => "/dashboard/settings?tab=integrations",
             Self::Sending => "/dashboard/settings/sending",
+            Self::Voice => "/dashboard/settings/voice",
             Self::People => "/dashboard/settings/people",
             Self::Tokens => "/dashboard/settings/tokens",
         }
@@ -50,6 +54,7 @@ impl SettingsTab {
         match name {
             "integrations" => Some(Self::ApiKeys),
             "sending" => Some(Self::Sending),
+            "voice" => Some(Self::Voice),
             "people" => Some(Self::People),
             "tokens" => Some(Self::Tokens),
             _ => None,

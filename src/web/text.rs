@@ -146,6 +146,11 @@ pub(crate) fn counted(count: i64, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(count))
 }
 
+/// `1,284`, of what is never negative.
+pub(crate) fn characters(count: u64) -> String {
+    thousands(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
 /// `1,284`
 pub(crate) fn thousands(count: i64) -> String {
     let digits = count.unsigned_abs().to_string();

@@ -2,6 +2,7 @@
 
 use mission_control::auth::Role;
 use mission_control::sandbox::Pace;
+use serde_json::json;
 
 use crate::pages::browser::{Browser, hidden};
 use crate::support::service::{PASSWORD, Service, Setup};
@@ -234,7 +235,11 @@ async fn each_state_of_the_credentials_says_what_is_next() {
     assert!(page.contains(&format!("<code>{}", service.url("/webhooks/twilio/message-status/…"))), "{page}");
     assert!(page.contains("/webhooks/twilio/call-status/…"));
     let key = card(&page, "elevenlabs");
-    assert!(key.contains("Env</span>") && key.contains("is used when calls from text come"));
+    assert!(key.contains("Env</span>") && key.contains("Verify it, then place a test call from text"), "{key}");
+    assert!(
+        key.contains("emulated") && key.contains("and not kept") && key.matches("None so far").count() == 2,
+        "{key}"
+    );
 
     let store = async |admin: &mut Browser<'_>, name: &str, value: &str| {
         admin.submit(&format!("/dashboard/settings/vault/{name}"), &[("value", value)]).await;
@@ -243,7 +248,7 @@ async fn each_state_of_the_credentials_says_what_is_next() {
     let half = store(&mut admin, "twilio_account_sid", SID).await;
     let twilio = card(&half, "twilio");
     assert!(twilio.contains("Not configured</span>") && twilio.contains("Store both in the API Vault"), "{twilio}");
-    assert!(!half.contains("Verify now") && half.contains("A test needs an account") && !half.contains("test-sms"));
+    assert!(!twilio.contains("Verify now") && half.contains("A test needs an account") && !half.contains("test-sms"));
     let whole = store(&mut admin, "twilio_auth_token", TOKEN).await;
     let twilio = card(&whole, "twilio");
     assert!(twilio.contains("Connected</span>") && twilio.contains("Not verified yet"), "{twilio}");
@@ -252,7 +257,18 @@ async fn each_state_of_the_credentials_says_what_is_next() {
     let verified = admin.page(PAGE).await;
     let twilio = card(&verified, "twilio");
     assert!(twilio.contains("and accepted. Send a test") && twilio.matches("Verified <time").count() == 2, "{twilio}");
-    assert!(card(&store(&mut admin, "elevenlabs_api_key", TOKEN).await, "elevenlabs").contains("Connected</span>"));
+    let key = store(&mut admin, "elevenlabs_api_key", TOKEN).await;
+    let key = card(&key, "elevenlabs").to_owned();
+    assert!(key.contains("Connected</span>") && key.contains("Not verified yet"), "{key}");
+    service.fault(json!([{ "fault": "unauthorized_401", "on": "account" }])).await;
+    admin.refused("/dashboard/settings/vault/verify-elevenlabs", &[], 200).await;
+    let page = admin.page(PAGE).await;
+    let key = card(&page, "elevenlabs");
+    assert!(key.contains("Not in order</span>") && key.contains("replace the key in the API Vault"), "{key}");
+    admin.refused("/dashboard/settings/vault/verify-elevenlabs", &[], 200).await;
+    let page = admin.page(PAGE).await;
+    let key = card(&page, "elevenlabs");
+    assert!(key.contains("In order</span>") && key.contains("and accepted. Choose a voice in Settings"), "{key}");
     assert!(!verified.contains(TOKEN) && !verified.contains(SID));
     service.stop().await;
 }
@@ -283,4 +299,46 @@ async fn in_live_mode_the_address_must_be_reached_from_outside() {
         assert!(!answer.text.contains("test-sms"), "nothing to test with");
         service.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_test_call_from_text_is_spoken_approved_and_followed_to_its_end() {
+    let service = Service::start().await;
+    let mut operator = Browser::of(&service, "otto@example.com", Role::Operator).await;
+    let mut approver = Browser::of(&service, "anna@example.com", Role::Approver).await;
+    let page = operator.page(PAGE).await;
+    let part = card(&page, "test-speech");
+    assert!(part.contains("This is a test call from Mission Control. Goodbye."), "{part}");
+    let key = hidden(part, "idempotency_key");
+    let form = "/dashboard/integrations/test-speech";
+    let empty = [("idempotency_key", key.as_str()), ("to", "nobody"), ("text", " ")];
+    let refused = operator.refused(form, &empty, 422).await;
+    assert!(refused.contains("href=\"#speech-to\"") && refused.contains("href=\"#speech-text\""), "{refused}");
+    // Whatever else is sent along: this form has a text spoken.
+    let fields = [
+        ("idempotency_key", key.as_str()),
+        ("to", TO),
+        ("text", "Hello from a test"),
+        ("audio_url", "https://x.example/a.mp3"),
+    ];
+    let followed = operator.submit(form, &fields).await;
+    operator.until(&followed, "The decision of an approver is awaited").await;
+    approve(&mut approver, &followed).await;
+    let page = operator.until(&followed, "Twilio’s report came back").await;
+    assert!(card(&page, "followed").contains("Fetched"), "{page}");
+    let elevenlabs = card(&page, "elevenlabs");
+    assert!(elevenlabs.contains("A text was read aloud") && elevenlabs.contains("None so far"), "{elevenlabs}");
+
+    // What could not be spoken is told, too.
+    service.fault(json!([{ "fault": "quota_exceeded" }])).await;
+    let key = hidden(card(&operator.page(PAGE).await, "test-speech"), "idempotency_key");
+    let fields = [("idempotency_key", key.as_str()), ("to", TO), ("text", "Hello once more")];
+    let followed = operator.submit(form, &fields).await;
+    let page = operator.until(&followed, "It is not tried again").await;
+    let elevenlabs = card(&page, "elevenlabs");
+    assert!(elevenlabs.contains("are used up") && elevenlabs.contains("A text was read aloud"), "{elevenlabs}");
+    let spoken = service.ledger().await["syntheses"].clone();
+    assert_eq!(spoken.as_array().map(Vec::len), Some(1));
+    assert_eq!(spoken[0]["text"], "Hello from a test");
+    service.stop().await;
 }

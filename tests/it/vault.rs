@@ -295,6 +295,8 @@ async fn the_vault_stands_before_the_environment_and_both_before_what_is_generat
     assert!(generated.account_sid.starts_with("AC") && generated.account_sid.len() == 34);
     assert_eq!(shown(&generated.auth_token).len(), 32);
     assert_eq!(generated.phone_number.map(|number| number.to_string()).as_deref(), Some("+15005550006"));
+    let key = vault.elevenlabs_key().await.expect("it opens").expect("generated");
+    assert!(shown(&key).starts_with("sk_") && shown(&key).len() == 35);
     let again = fixture.open_in(Mode::Sandbox, &source).await.expect("opens").with_sandbox_defaults();
     assert_eq!(pair(&again).await, pair(&vault).await, "every process generates the same");
 
@@ -302,7 +304,7 @@ async fn the_vault_stands_before_the_environment_and_both_before_what_is_generat
     let vault = fixture.open_in(Mode::Sandbox, &source).await.expect("opens").with_sandbox_defaults();
     assert_eq!(pair(&vault).await, None, "a token that was set is never used with a generated account");
     let states: Vec<EntryState> = vault.list().await.expect("the list").iter().map(|entry| entry.state).collect();
-    assert_eq!(states, [EntryState::Missing, EntryState::Env, EntryState::Sandbox, EntryState::Missing]);
+    assert_eq!(states, [EntryState::Missing, EntryState::Env, EntryState::Sandbox, EntryState::Sandbox]);
 
     set(&vault, TwilioAccountSid, SID).await;
     assert_eq!(pair(&vault).await, Some((SID.to_owned(), "from the environment".to_owned())));
@@ -315,7 +317,9 @@ async fn the_vault_stands_before_the_environment_and_both_before_what_is_generat
 #[tokio::test]
 async fn nothing_is_generated_in_live_mode() {
     let fixture = Fixture::new().await;
-    assert_eq!(pair(&fixture.vault().await.with_sandbox_defaults()).await, None);
+    let vault = fixture.vault().await.with_sandbox_defaults();
+    assert_eq!(pair(&vault).await, None);
+    assert!(vault.elevenlabs_key().await.expect("read").is_none());
 }
 
 #[tokio::test]

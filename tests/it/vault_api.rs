@@ -39,7 +39,7 @@ async fn a_value_goes_in_by_one_version_after_another_and_never_comes_out() {
     let service = Service::start().await;
     let admin = service.token("ada@example.com", Role::Admin).await;
     assert_eq!(entry(&service, &admin, "twilio_auth_token").await["state"], "sandbox");
-    assert_eq!(entry(&service, &admin, "elevenlabs_api_key").await["state"], "missing");
+    assert_eq!(entry(&service, &admin, "elevenlabs_api_key").await["state"], "sandbox");
 
     let mut heard = String::new();
     let stored = put(&service, &admin, "twilio_account_sid", &json!({ "value": SID })).await;

@@ -17,9 +17,9 @@ const PAGE_SIZE: &str = "100";
 /// Most pages that are read: a bound of time and memory, far beyond what an account has.
 const MOST_PAGES: usize = 20;
 
-/// A person waits for these answers: two tries, and no more.
+/// A person waits for these answers, and their page for no longer than its own time-out.
 const BOUNDS: Bounds =
-    Bounds { budget: Duration::from_secs(4), patience: Duration::from_secs(8), largest: 8 * 1024 * 1024 };
+    Bounds { budget: Duration::from_secs(3), patience: Duration::from_secs(5), largest: 8 * 1024 * 1024 };
 
 /// One who can speak.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

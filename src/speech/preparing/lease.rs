@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::clock::interval;
@@ -97,6 +98,47 @@ pub(super) async fn take(app: &AppState) -> sqlx::Result<Option<Leased>> {
         interval(LEASE),
     )
     .fetch_optional(&app.db)
+    .await
+}
+
+/// Takes this clip, if nobody makes it and its next try is due. No operation needs to await it.
+pub(super) async fn take_this(
+    tx: &mut PgConnection,
+    app: &AppState,
+    clip: &str,
+    correlation_id: &str,
+) -> sqlx::Result<Option<Leased>> {
+    sqlx::query_as!(
+        Leased,
+        r#"
+        with clock as materialized (
+            select clock_timestamp() + $1::interval as at
+        )
+        update clips c
+        set leased_by = $3, leased_until = clock.at + $4::interval, tries = c.tries + 1
+        from clock
+        where c.id = $2
+            and c.state = 'preparing'
+            and coalesce(c.leased_until, '-infinity') <= clock.at
+            and coalesce(c.try_at, '-infinity') <= clock.at
+        returning
+            c.id as clip,
+            c.leased_by as "lease!",
+            c.text_spoken as "text!",
+            c.voice_id as "voice!",
+            c.model_id as "model!",
+            c.tries,
+            c.content_hash,
+            c.bytes,
+            $5::text as "correlation_id!"
+        "#,
+        app.clock.offset(),
+        clip,
+        Uuid::new_v4(),
+        interval(LEASE),
+        correlation_id,
+    )
+    .fetch_optional(tx)
     .await
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn begin(app: &AppState, permits: &Arc<Semaphore>) -> anyhow::R
 }
 
 /// Makes one clip and writes down what came of it, and then wakes the worker: its place is free, and others may await it.
-async fn see_through(app: AppState, leased: Leased, permit: OwnedSemaphorePermit) {
+pub(super) async fn see_through(app: AppState, leased: Leased, permit: OwnedSemaphorePermit) {
     let made = tokio::select! {
         made = make(&app, &leased) => made,
         never = lease::keep(&app, &leased) => match never {},

@@ -8,6 +8,7 @@
 //! 3. [`finishing`]: clip, voice, model and digest are filled into each operation that awaits it, once, and it goes to the
 //!    approvers; or it fails with the clip's reason.
 
+pub(crate) mod beside;
 mod choosing;
 mod clip;
 mod finishing;

@@ -6,6 +6,7 @@ mod call_life;
 mod callbacks;
 mod calls;
 mod control;
+mod elevenlabs;
 mod faults;
 mod lists;
 mod messages;

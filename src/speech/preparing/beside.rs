@@ -1,0 +1,47 @@
+//! Speech that no operation awaits: what a person wants to hear before they choose a voice.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+
+use super::clip::{new_name, request_hash};
+use super::{lease, making};
+use crate::database;
+use crate::speech::catalogue::Chosen;
+use crate::speech::elevenlabs::FORMAT;
+use crate::state::AppState;
+
+/// Has a text spoken unless that was done before; answers the clip, which is made while the caller goes on. If the process
+/// ends meanwhile, nobody goes on with it: whoever wanted to hear it asks again.
+pub(crate) async fn say(app: &AppState, text: &str, chosen: &Chosen, correlation_id: &str) -> anyhow::Result<String> {
+    let request_hash = request_hash(app.config.mode, text, &chosen.voice, &chosen.model, FORMAT);
+    let mut tx = database::begin(&app.db).await?;
+    let clip = sqlx::query_scalar!(
+        r#"
+        insert into clips (id, request_hash, state, text_spoken, voice_id, model_id, format, created_at)
+        values ($2, $3, 'preparing', $4, $5, $6, $7, clock_timestamp() + $1::interval)
+        -- somebody wanted the same: an update of nothing names that one
+        on conflict (request_hash) where state in ('preparing', 'ready') do update set tries = clips.tries
+        returning id
+        "#,
+        app.clock.offset(),
+        new_name()?,
+        &request_hash[..],
+        text,
+        chosen.voice,
+        chosen.model,
+        FORMAT,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let leased = lease::take_this(&mut tx, app, &clip, correlation_id).await?;
+    tx.commit().await?;
+    if let Some(leased) = leased {
+        // Not one of the worker's places: a person waits for it.
+        let permit = Arc::new(Semaphore::new(1)).acquire_owned().await?;
+        let span = tracing::info_span!("speech", correlation_id);
+        app.tasks.tracker.spawn(making::see_through(app.clone(), leased, permit).instrument(span));
+    }
+    Ok(clip)
+}
