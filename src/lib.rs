@@ -38,6 +38,9 @@ pub mod twilio;
 pub mod speech;
 pub mod callback;
 
+// Calls that come in, by the configuration of an OpenClaw installation.
+pub mod gateway;
+
 // What all of it stands on.
 pub mod settings;
 pub mod vault;

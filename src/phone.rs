@@ -9,7 +9,7 @@ use rlibphonenumber::{ParseError, PhoneNumberFormat, ValidationError};
 ///
 /// *Possible* numbers pass, not only assigned ones: Twilio's magic numbers (+1 500 555 000x) and 555 numbers are not
 /// assigned to anybody.
-#[derive(Clone, PartialEq, Eq, Hash, serde::Serialize, sqlx::Type)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, sqlx::Type)]
 #[serde(transparent)]
 #[sqlx(transparent)]
 pub struct PhoneNumber(String);

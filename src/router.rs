@@ -7,7 +7,9 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
-use crate::{approval, audit, auth, callback, guard, integrations, metrics, operation, settings, speech, vault, web};
+use crate::{
+    approval, audit, auth, callback, gateway, guard, integrations, metrics, operation, settings, speech, vault, web,
+};
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
@@ -27,6 +29,7 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(approval::api::router())
         .merge(guard::api::router())
         .merge(operation::pages::router())
+        .merge(gateway::router())
         .merge(guard::page::router())
         .merge(integrations::pages::router())
         .merge(settings::pages::router())

@@ -28,6 +28,7 @@ use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
 use crate::database::{self, Losses};
 use crate::dispatch::{changes, fence::Fence, look, worker};
 use crate::error::Error;
+use crate::gateway::spoken;
 use crate::guard::witness::{self, Witness};
 use crate::guard::{incarnation, mode};
 use crate::metrics::{self, Metrics};
@@ -333,8 +334,9 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(witness::keep(app.clone()));
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
-    tracker.spawn(preparing::run(app.clone()));
     tracker.spawn(cleaning::run(app.clone()));
+    tracker.spawn(preparing::run(app.clone()));
+    tracker.spawn(spoken::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
 }

@@ -104,6 +104,10 @@ impl Row {
             Some(("vault", name)) => tab(SettingsTab::ApiKeys, name),
             Some(("user", name)) => tab(SettingsTab::People, name),
             Some(("token", name)) => tab(SettingsTab::Tokens, &text::short_digest(name)),
+            Some(("inbound_call", sid)) => {
+                let address = "/dashboard/operations/inbound".to_owned();
+                (self.is_linked.then_some(address), text::short_digest(sid))
+            }
             None if self.line.object == "settings" => tab(SettingsTab::Sending, "Settings"),
             None if self.line.object == "hold" => (None, "Hold".to_owned()),
             None if self.line.object == "deployment" => (None, "This installation".to_owned()),

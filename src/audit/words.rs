@@ -10,7 +10,7 @@ pub(super) struct Subject {
 }
 
 /// Every subject, in the order in which an operation meets them.
-pub(super) const SUBJECTS: [Subject; 11] = [
+pub(super) const SUBJECTS: [Subject; 12] = [
     Subject {
         name: "operation",
         label: "Requests",
@@ -65,6 +65,18 @@ pub(super) const SUBJECTS: [Subject; 11] = [
         actions: &[("twilio.callback", "Twilio reported"), ("twilio.look_up", "Asked Twilio how it stands")],
     },
     Subject {
+        name: "inbound_call",
+        label: "Inbound calls",
+        actions: &[
+            ("inbound_call.taken", "A call came in"),
+            ("inbound_call.refused", "A call came in and was refused"),
+            ("inbound_call.unasked", "A call was reported that the gateway was not asked about"),
+            ("inbound_call.reported", "Twilio reported on a call"),
+            ("inbound_call.looked_up", "Asked Twilio how a call stands"),
+            ("inbound_call.conflicted", "Twilio contradicted itself about a call"),
+        ],
+    },
+    Subject {
         name: "hold",
         label: "Hold",
         actions: &[("hold.set", "Put all sending on hold"), ("hold.released", "Resumed sending")],
@@ -106,11 +118,12 @@ pub(super) const SUBJECTS: [Subject; 11] = [
 ];
 
 /// The parts of the service that act by themselves: the name in a line, and how the page calls it.
-pub(super) const PARTS: [(&str, &str); 10] = [
+pub(super) const PARTS: [(&str, &str); 11] = [
     ("speech", "Speech"),
     ("approval", "Rule of approval"),
     ("dispatch", "Dispatcher"),
     ("twilio", "Twilio"),
+    ("gateway", "Voice gateway"),
     ("clock", "Clock"),
     ("cleaning", "Cleaning"),
     ("reconciler", "Reconciler"),

@@ -1,5 +1,7 @@
 //! The sub-commands, and what each needs before it can begin.
 
+mod gateway;
+mod openclaw;
 mod sandbox;
 mod serve;
 
@@ -20,6 +22,8 @@ use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
+use self::openclaw::OpenclawCommand;
+
 /// Sends SMS and places calls through Twilio: approved by a person, sent at most once, followed to the end.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -34,6 +38,8 @@ enum Command {
     Serve,
     /// Run the emulator of Twilio and ElevenLabs alone, for any client of their APIs.
     Sandbox(sandbox::Arguments),
+    /// Run the voice gateway: the one door for Twilio's voice webhook, as an OpenClaw configuration says.
+    Gateway(gateway::Arguments),
     /// Bring the database's schema up to this program.
     Migrate,
     /// People who sign in.
@@ -47,6 +53,9 @@ enum Command {
     Vault(VaultCommand),
     /// Ask the running service for one SMS and one call, follow both, and check everything before real use.
     Verify(Verify),
+    /// The configuration of the voice gateway.
+    #[command(subcommand)]
+    Openclaw(OpenclawCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +76,8 @@ impl Program {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(config).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
+            Command::Gateway(arguments) => gateway::run(arguments, config).await,
+            Command::Openclaw(command) => openclaw::run(&command, &config).await,
             command => {
                 let database = Database::open(&config, Purpose::Command).await?;
                 let pool = database::pool(database.options());
@@ -105,7 +116,7 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
             verify::run(config, db, &arguments, interrupted, &mut std::io::stdout()).await
         }
         Command::Migrate => Ok(writeln!(std::io::stdout(), "The schema is up to date.")?),
-        Command::Serve | Command::Sandbox(_) => Ok(()),
+        Command::Serve | Command::Sandbox(_) | Command::Gateway(_) | Command::Openclaw(_) => Ok(()),
     }
 }
 

@@ -141,7 +141,9 @@ mod tests {
 
     fn load(variables: &[(&str, &str)]) -> anyhow::Result<ClipStorage> {
         let mut environment = Environment::default();
-        variables.iter().for_each(|(name, value)| environment.set(name, value));
+        for (name, value) in variables {
+            environment.set(name, value);
+        }
         Config::load(&environment).map(|config| config.clips)
     }
 

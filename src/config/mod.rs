@@ -91,14 +91,14 @@ impl Environment {
     }
 
     /// A variable that is set, and not to nothing or to a placeholder.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty() && !value.starts_with("PLACEHOLDER"))
     }
 
-    fn secret(&self, name: &str) -> Option<SecretString> {
+    pub(crate) fn secret(&self, name: &str) -> Option<SecretString> {
         self.get(name).map(SecretString::from)
     }
 }

@@ -28,6 +28,9 @@ use crate::web::extract::{Json, Path, Query};
 /// Rows of a page, unless the caller says.
 const DEFAULT_LIMIT: i64 = 50;
 
+/// By this header a request of the voice gateway's plugin is told from others. A label, and no proof of anything.
+pub(crate) const SOURCE: &str = "x-mission-control-source";
+
 /// Asking and reading, which may wait longer than other requests (`Prefer: wait`).
 pub(crate) fn waiting() -> Router<AppState> {
     Router::new()
@@ -80,7 +83,8 @@ impl Caller {
         let Self { app, principal, actor, headers } = self;
         let key = IdempotencyKey::of_request(&headers, request.idempotency_key.as_deref())?;
         let key = required(key, &app)?;
-        let asker = Asker { principal: &principal, actor: &actor, source: "api" };
+        let source = if headers.get(SOURCE).is_some_and(|source| source == "gateway") { "gateway" } else { "api" };
+        let asker = Asker { principal: &principal, actor: &actor, source };
         let answering = async {
             let mut outcome = ask(&app, &asker, request, Some(key.clone())).await?;
             if let Some(wait) = wait::preferred(&headers) {

@@ -29,7 +29,7 @@ const fn route(kind: Kind) -> &'static str {
 pub(crate) struct Asker<'a> {
     pub(crate) principal: &'a Principal,
     pub(crate) actor: &'a Actor,
-    /// `page` or `api`.
+    /// `page`, `api` or `gateway`.
     pub(crate) source: &'static str,
 }
 

@@ -41,12 +41,20 @@ pub struct Resource {
     /// Why it failed.
     #[serde(default)]
     pub error_code: Option<i32>,
+    /// How long a call lasted, in seconds, once it is over.
+    #[serde(default)]
+    pub duration: Option<String>,
 }
 
 impl Resource {
     /// When Twilio took it.
     pub fn created_at(&self) -> Option<OffsetDateTime> {
         OffsetDateTime::parse(self.date_created.as_deref()?, &Rfc2822).ok()
+    }
+
+    /// How long the call lasted, in seconds.
+    pub fn seconds(&self) -> Option<i32> {
+        self.duration.as_deref()?.parse().ok()
     }
 }
 

@@ -97,6 +97,12 @@ pub fn sign(url: &str, params: &[(String, String)], auth_token: &SecretString) -
     Some(STANDARD.encode(mac.finalize().into_bytes()))
 }
 
+/// What Twilio signed, as one text: two requests with the same text are one request, however they are written. Without the
+/// port, which may be signed or not.
+pub fn signed_text(url: &str, params: &[(String, String)]) -> Option<String> {
+    Some(message(SignedUrl::parse(url)?.with_port(None), params))
+}
+
 /// The text that is signed. Values of one name count once each and in their own order.
 fn message(mut url: String, params: &[(String, String)]) -> String {
     let mut by_name = BTreeMap::<&str, BTreeSet<&str>>::new();

@@ -3,7 +3,7 @@
 //! printed line by line.
 
 mod checklist;
-mod service;
+pub(crate) mod service;
 
 use std::io::Write;
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub async fn run(
     let owner = owner(db, arguments.user.clone()).await?;
     let base = config.public_url(config.listen);
     let (id, token) = own_token(db, owner.clone(), arguments.approve).await?;
-    let service = Service::new(base.as_str(), &token)?;
+    let service = Service::new(base.as_str(), &token, "api")?;
     writeln!(output, "Mission Control at {base}, {} mode. {owner} asks; {} is reached.", config.mode, to.masked())?;
     let recording = test_recording::address(&base);
     let verified = tokio::select! {

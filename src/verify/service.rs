@@ -9,27 +9,30 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
+use crate::operation::api::SOURCE;
 use crate::tls;
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) struct Service {
+pub(crate) struct Service {
     client: reqwest::Client,
     base: String,
     token: SecretString,
+    /// Who asks, for the operation's label: `api` or `gateway`.
+    source: &'static str,
     /// The ids of what was asked for.
     asked: Mutex<Vec<String>>,
 }
 
 impl Service {
-    pub(super) fn new(base: &str, token: &SecretString) -> anyhow::Result<Self> {
+    pub(crate) fn new(base: &str, token: &SecretString, source: &'static str) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls::client()?).timeout(TIMEOUT).build()?;
-        Ok(Self { client, base: base.to_owned(), token: token.clone(), asked: Mutex::default() })
+        Ok(Self { client, base: base.to_owned(), token: token.clone(), source, asked: Mutex::default() })
     }
 
     /// Fails unless the service is there and can work.
-    pub(super) async fn ready(&self) -> anyhow::Result<()> {
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
         let sent = self.client.get(format!("{}/readyz", self.base)).send().await;
         let answer = sent.with_context(|| {
             format!("nobody answers at {}. Start the service, or set MISSION_CONTROL_PUBLIC_URL", self.base)
@@ -39,9 +42,10 @@ impl Service {
     }
 
     /// Asks for an SMS or a call, or for the same once more.
-    pub(super) async fn ask(&self, route: &str, key: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn ask(&self, route: &str, key: &str, body: &Value) -> anyhow::Result<Value> {
         let path = format!("/api/twilio/{route}");
         let request = self.request(Method::POST, &path).header("Idempotency-Key", key).json(body);
+        let request = request.header(SOURCE, self.source);
         let operation = told(request, &path).await?;
         if let (Some(id), Ok(mut asked)) = (operation["operationId"].as_str(), self.asked.lock()) {
             asked.push(id.to_owned());
@@ -49,20 +53,20 @@ impl Service {
         Ok(operation)
     }
 
-    pub(super) async fn approve(&self, operation: &Value) -> anyhow::Result<()> {
+    pub(crate) async fn approve(&self, operation: &Value) -> anyhow::Result<()> {
         let path = format!("/api/operations/{}/approve", super::word(&operation["operationId"]));
         told(self.request(Method::POST, &path).json(&json!({ "digest": operation["digest"] })), &path).await?;
         Ok(())
     }
 
     /// The whole story of an operation.
-    pub(super) async fn operation(&self, id: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn operation(&self, id: &str) -> anyhow::Result<Value> {
         let path = format!("/api/operations/{id}");
         told(self.request(Method::GET, &path), &path).await
     }
 
     /// Withdraws whatever is not approved and sent yet; what is, cannot be withdrawn.
-    pub(super) async fn withdraw_all(&self) {
+    pub(crate) async fn withdraw_all(&self) {
         let asked = self.asked.lock().map(|asked| asked.clone()).unwrap_or_default();
         for id in asked {
             let reason = json!({ "reason": "The verification was given up" });
@@ -73,7 +77,7 @@ impl Service {
     }
 
     /// How often each event was logged so far, by the service's own count.
-    pub(super) async fn log_events(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+    pub(crate) async fn log_events(&self) -> anyhow::Result<BTreeMap<String, u64>> {
         let answer = self.request(Method::GET, "/metrics").send().await?.error_for_status()?;
         Ok(read_events(&answer.text().await?))
     }

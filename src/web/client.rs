@@ -24,7 +24,7 @@ pub(crate) async fn identify(State(app): State<AppState>, mut request: Request, 
 }
 
 /// Walks the forwarding list from its end, where our own proxy wrote, to the first address that is no proxy of ours.
-fn client_address(peer: IpAddr, forwarded: Option<&str>, trusted: &[IpAddr]) -> IpAddr {
+pub(crate) fn client_address(peer: IpAddr, forwarded: Option<&str>, trusted: &[IpAddr]) -> IpAddr {
     let mut address = peer;
     for hop in forwarded.unwrap_or_default().rsplit(',') {
         if !trusted.contains(&address) {

@@ -39,6 +39,7 @@ impl Elsewhere {
             .route("/a.ogg", any(move |method: Method| other(method, "audio/ogg")));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, looks }
     }

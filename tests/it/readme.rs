@@ -16,13 +16,14 @@ use toml::{Table, Value};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Variables that are no setting of the file.
-const ENVIRONMENT_ONLY: [&str; 11] = [
+const ENVIRONMENT_ONLY: [&str; 12] = [
     "DATABASE_URL",
     "MISSION_CONTROL_CLIPS_ACCESS_KEY_ID",
     "MISSION_CONTROL_CLIPS_SECRET_ACCESS_KEY",
     "MISSION_CONTROL_CONFIG",
     "MISSION_CONTROL_MASTER_KEY",
     "MISSION_CONTROL_MASTER_KEY_FILE",
+    "MISSION_CONTROL_TOKEN",
     "MISSION_CONTROL_WEBHOOK_SHARED_KEYS",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_AUTH_TOKEN",

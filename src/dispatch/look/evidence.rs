@@ -140,6 +140,7 @@ mod tests {
             direction: "outbound-api".to_owned(),
             date_created: Some("Mon, 23 Nov 2026 14:00:01 +0000".to_owned()),
             error_code: None,
+            duration: None,
         }
     }
 

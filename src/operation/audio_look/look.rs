@@ -25,7 +25,7 @@ const AT_ONCE: usize = 16;
 /// Most characters of a header that are kept.
 const WORD_LIMIT: usize = 200;
 
-/// What Twilio plays; of anything else it says 13420. Source: Twilio, "TwiML Voice: Play", supported audio file types.
+/// What Twilio plays; of anything else it says 13420. Source: Twilio, "`TwiML` Voice: Play", supported audio file types.
 const PLAYABLE: [&str; 10] = [
     "audio/mpeg",
     "audio/wav",
@@ -98,13 +98,12 @@ impl Looker {
             (Some(Host::Ipv4(address)), _) => at(&[address.into()]),
             (Some(Host::Ipv6(address)), _) => at(&[address.into()]),
             (Some(Host::Domain("localhost")), _) => at(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
-            // Whoever is asked for the name may be elsewhere.
-            (Some(Host::Domain(_)), Mode::Sandbox) => Vec::new(),
             (Some(Host::Domain(name)), Mode::Live) => match tokio::net::lookup_host((name, port)).await {
                 Ok(found) => found.collect(),
                 Err(_) => return Resolved::Unknown(format!("The name {name} leads nowhere. Check the address.")),
             },
-            (None, _) => Vec::new(),
+            // In the sandbox no name is looked up: whoever would be asked for it may be elsewhere.
+            (Some(Host::Domain(_)) | None, _) => Vec::new(),
         };
         self.judge(found)
     }
@@ -246,8 +245,10 @@ mod tests {
         assert_eq!(here, Resolved::At(at(&["127.0.0.1:81", "[::1]:81"])));
     }
 
+    type Serve = fn(HeaderMap) -> Answer;
+
     /// Serves one answer on a port of its own, and answers the port.
-    async fn serving(answer: fn(HeaderMap) -> Answer) -> u16 {
+    async fn serving(answer: Serve) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let router = Router::new().route("/a.mp3", get(async move |headers: HeaderMap| answer(headers)));
@@ -256,7 +257,7 @@ mod tests {
         port
     }
 
-    async fn look_at(answer: fn(HeaderMap) -> Answer) -> AudioLook {
+    async fn look_at(answer: Serve) -> AudioLook {
         let url = format!("http://127.0.0.1:{}/a.mp3", serving(answer).await);
         match looker(Mode::Sandbox).look(&url).await {
             Looked::Done(look) => look,
@@ -290,7 +291,7 @@ mod tests {
     #[tokio::test]
     async fn what_will_not_play_is_told_in_words() {
         use axum::http::StatusCode;
-        let told: [(fn(HeaderMap) -> Answer, &str); 5] = [
+        let told: [(Serve, &str); 5] = [
             (|_| ([("content-type", "text/html")], "<p>").into_response(), "text/html, which Twilio cannot play"),
             (|_| ([("content-type", "audio/mpeg")], "").into_response(), "empty"),
             (|_| (StatusCode::NOT_FOUND, "no").into_response(), "HTTP 404"),

@@ -3,7 +3,7 @@
 //! only an address that nobody may fetch is refused.
 
 mod look;
-mod public;
+pub(crate) mod public;
 mod store;
 
 pub use look::Looker;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What is not on the open network, of IANA's registry of special addresses for IPv4.
 const SPECIAL_V4: [(Ipv4Addr, u32, &str); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8, "means this machine"),
+    (Ipv4Addr::UNSPECIFIED, 8, "means this machine"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "belongs to a private network"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "belongs to a carrier's own network"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "means this machine"),
@@ -24,8 +24,8 @@ const SPECIAL_V4: [(Ipv4Addr, u32, &str); 15] = [
 
 /// The same for IPv6. The first that fits counts, so that a part that is another case stands before its whole.
 const SPECIAL_V6: [(Ipv6Addr, u32, &str); 14] = [
-    (Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 0), 128, "means this machine"),
-    (Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 1), 128, "means this machine"),
+    (Ipv6Addr::UNSPECIFIED, 128, "means this machine"),
+    (Ipv6Addr::LOCALHOST, 128, "means this machine"),
     (Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48, "belongs to a local translation"),
     (Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0), 64, "leads nowhere"),
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 32, "leads through a tunnel"),
@@ -48,7 +48,7 @@ const TRANSLATED: [Ipv6Addr; 2] =
 const GLOBAL: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// Why an address is not on the open network; `None`: it is.
-pub(super) fn why_not(address: IpAddr) -> Option<&'static str> {
+pub(crate) fn why_not(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => {
             SPECIAL_V4.iter().find(|(network, length, _)| is_in_v4(address, *network, *length)).map(|(_, _, why)| *why)

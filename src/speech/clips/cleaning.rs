@@ -43,14 +43,52 @@ pub(crate) async fn run(app: AppState) {
 /// One pass. Removal goes on behind the clip that it stopped at, so that one whose bytes cannot be removed is in nobody's
 /// way.
 async fn clean(app: &AppState, after: &mut String) -> anyhow::Result<()> {
-    let kept = u64::from(app.settings.current().voice.clips_kept_hours);
-    mark(app, interval(Duration::from_secs(kept * 3600))).await?;
-    for _ in 0..BATCH {
-        if !remove_next(app, after).await? {
-            break;
+    let kept = interval(Duration::from_secs(u64::from(app.settings.current().voice.clips_kept_hours) * 3600));
+    let due = due(app, kept).await?;
+    if due.to_mark {
+        mark(app, kept).await?;
+    }
+    if due.to_mark || due.to_remove {
+        for _ in 0..BATCH {
+            if !remove_next(app, after).await? {
+                break;
+            }
         }
     }
     Ok(())
+}
+
+/// What there is to do: mostly nothing.
+struct Due {
+    to_mark: bool,
+    to_remove: bool,
+}
+
+async fn due(app: &AppState, kept: PgInterval) -> sqlx::Result<Due> {
+    sqlx::query_as!(
+        Due,
+        r#"
+        with clock as materialized (
+            select clock_timestamp() + $1::interval as at
+        )
+        select
+            exists (
+                select
+                from clips c, clock
+                where c.state in ('preparing', 'ready')
+                    and c.created_at < clock.at - $2::interval
+                    and not clip_is_needed(c, clock.at - $2::interval)) as "to_mark!",
+            exists (
+                select
+                from clips
+                where state in ('deleted', 'failed') and content_hash is not null and bytes_removed_at is null
+            ) as "to_remove!"
+        "#,
+        app.clock.offset(),
+        kept,
+    )
+    .fetch_one(&app.db)
+    .await
 }
 
 /// Marks what nothing has needed for so long. Two statements: only when a clip is locked, so that nobody can begin to need

@@ -49,7 +49,7 @@ async fn serve(
         Some(Found::Deleted) => return Err(gone().into()),
         None => return Err(Problem::not_found("There is no recording at this address. Check it.").into()),
     };
-    let version = Version::new(&hex(&ready.content_hash), ready.ready_at);
+    let version = Version::new(&hex(&ready.content_hash), ready.since);
     let mut response = match version.wanted(&headers, ready.bytes, method == Method::HEAD) {
         Wanted::NotModified => StatusCode::NOT_MODIFIED.into_response(),
         Wanted::Outside => return Ok(outside(&ready)),

@@ -63,7 +63,8 @@ pub(super) struct Ready {
     pub(super) content_hash: [u8; 32],
     pub(super) content_type: String,
     pub(super) bytes: u64,
-    pub(super) ready_at: OffsetDateTime,
+    /// Since when.
+    pub(super) since: OffsetDateTime,
 }
 
 /// Finds a clip by its public name; one that is still being made does not exist yet.
@@ -86,7 +87,7 @@ pub(super) async fn find(db: &PgPool, clip: &str) -> sqlx::Result<Option<Found>>
             content_hash: row.content_hash?.try_into().ok()?,
             content_type: row.content_type.unwrap_or_else(|| "audio/mpeg".to_owned()),
             bytes: u64::try_from(row.bytes?).ok()?,
-            ready_at: row.ready_at,
+            since: row.ready_at,
         }))
     }))
 }

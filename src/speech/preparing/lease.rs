@@ -45,7 +45,7 @@ pub(super) struct Failure {
     pub(super) try_after: Option<Duration>,
 }
 
-/// Takes the oldest clip that some operation awaits and nobody makes.
+/// Takes the oldest clip that some operation or a voice gateway awaits and nobody makes.
 pub(super) async fn take(app: &AppState) -> sqlx::Result<Option<Leased>> {
     sqlx::query_as!(
         Leased,
@@ -57,10 +57,17 @@ pub(super) async fn take(app: &AppState) -> sqlx::Result<Option<Leased>> {
             from clips c
             cross join clock
             cross join lateral (
-                select o.correlation_id
-                from operations o
-                where o.awaited_clip = c.id and o.state = 'preparing' and o.mode = $2 and o.expires_at > clock.at
-                order by o.id
+                (
+                    select o.correlation_id
+                    from operations o
+                    where o.awaited_clip = c.id and o.state = 'preparing' and o.mode = $2 and o.expires_at > clock.at
+                    order by o.id
+                    limit 1
+                )
+                union all
+                select 'voice-gateway'
+                from gateway_greetings g
+                where g.awaited_clip = c.id and g.mode = $2
                 limit 1
             ) waiting
             where c.state = 'preparing'

@@ -15,6 +15,9 @@ mod finishing;
 mod keeping;
 mod lease;
 mod making;
+mod wanting;
+
+pub(crate) use wanting::clip_of;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -28,6 +28,7 @@ pub(super) async fn storage(folder: &Path) -> String {
     let router = Router::new().fallback_service(HandleError::new(builder.build(), failed));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
     tokio::spawn(async move { axum::serve(listener, router).await });
     format!("http://{address}")
 }

@@ -17,8 +17,9 @@ use sqlx::ConnectOptions as _;
 const LISTENERS: usize = 8;
 const MEGABYTE: usize = 1024 * 1024;
 
-/// Most that the program may grow while all listen: far less than it would take to hold one clip for each.
-const GROWTH: u64 = 24 * 1024;
+/// Most that the program may grow while all listen, in kilobytes: far less than it would take to hold the clip for each of
+/// them, and in a full run less than to hold it once.
+const GROWTH: u64 = 48 * 1024;
 
 /// Kilobytes that a process has in memory, and has had at most.
 fn resident(process: &Running) -> (u64, u64) {

@@ -5,12 +5,13 @@ use mission_control::auth::Role;
 use super::browser::Browser;
 use crate::support::service::{Service, Setup};
 
-const PLACES: [&str; 10] = [
+const PLACES: [&str; 11] = [
     "/dashboard/operations",
     "/dashboard/operations?state=pending_approval",
     "/dashboard/operations?attention=true&q=%25&kind=call",
     "/dashboard/operations/new-sms",
     "/dashboard/operations/new-call",
+    "/dashboard/operations/inbound",
     "/dashboard/integrations",
     "/dashboard/settings?tab=integrations",
     "/dashboard/audit",

@@ -153,6 +153,11 @@ impl Service {
         self.running.until_ready().await
     }
 
+    /// The database, for another program that uses it.
+    pub(crate) fn database(&self) -> std::sync::Arc<Database> {
+        std::sync::Arc::clone(&self.database)
+    }
+
     /// A connection of the test's own to the service's database.
     pub(crate) async fn direct(&self) -> PgConnection {
         self.database.options.connect().await.expect("the database")

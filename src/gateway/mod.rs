@@ -1,0 +1,47 @@
+//! Path B: Twilio's voice webhook behind one door. A listener of its own, configured by the `voice-call` entry of an
+//! `OpenClaw` configuration, that serves one path and nothing else: who calls is greeted or refused by policy, and what
+//! became of each call is recorded before Twilio hears an answer.
+//!
+//! It answers and it records; it places no call and holds no key but the account's own. What people are told in speech
+//! is made by the service, which this listener asks for it through the database.
+
+pub mod openclaw;
+
+// A request comes in, and goes through the pipeline.
+mod body;
+mod in_flight;
+mod listener;
+mod pipeline;
+mod refusal;
+mod signed;
+
+// What it is answered, by policy, and what is recorded of it.
+mod calls;
+mod caller;
+mod greeting;
+mod greetings;
+mod replay;
+mod twiml;
+
+// The service's part: it has the greetings spoken.
+pub(crate) mod spoken;
+
+// Calls that nobody reports the end of.
+mod look_up;
+
+// What people and programs see of it, in the service.
+mod api;
+mod pages;
+mod views;
+
+pub use listener::Running;
+pub use pipeline::{Gateway, Limits, Setup};
+
+use axum::Router;
+
+use crate::state::AppState;
+
+/// The routes of the service that show inbound calls.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new().merge(api::router()).merge(pages::router())
+}
