@@ -28,6 +28,7 @@ pub(super) const SUBJECTS: [Subject; 12] = [
         name: "clip",
         label: "Clips",
         actions: &[
+            ("clip.asked", "Asked to hear a voice"),
             ("clip.made", "Made speech of a text"),
             ("clip.failed", "Could not make speech of a text"),
             ("clip.deleted", "Removed a clip that nothing needs"),

@@ -170,7 +170,8 @@ async fn who_speaks_is_filled_in_with_the_clip_once_and_never_against_what_was_a
         let statement = format!("update operations set {change} where id = '{PREPARING}'");
         assert_eq!(refusal(&mut connection, &statement).await, "content_is_immutable", "{change}");
     }
-    let silent = json!({ "id": THIRD, "state": "pending_approval", "content_digest": another_digest() });
+    let silent =
+        json!({ "id": THIRD, "state": "pending_approval", "clip_id": null, "content_digest": another_digest() });
     assert_eq!(refusal(&mut connection, &copy_of(silent)).await, "speech_is_made");
 }
 

@@ -144,6 +144,14 @@ async fn a_choice_is_heard_before_it_counts_and_paid_for_once() {
     let made = spoken(&service).await;
     assert_eq!((made.len(), &made[1]["voice_id"]), (2, &json!(TENOR)), "another voice is another recording");
 
+    let askers: Vec<(String, String)> =
+        sqlx::query_as("select actor, details->>'voice' from audit_lines where action = 'clip.asked' order by id")
+            .fetch_all(&mut service.direct().await)
+            .await
+            .expect("the lines");
+    let ada = |voice: &str| ("ada@example.com".to_owned(), voice.to_owned());
+    assert_eq!(askers, [ada(ALTO), ada(TENOR)], "who had what spoken");
+
     // What a call says is no sample, whoever names it.
     let none = admin.page(&format!("{PAGE}?voice={ALTO}&sample={}", "x".repeat(43))).await;
     assert!(!none.contains("id=\"sample\""));

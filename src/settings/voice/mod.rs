@@ -105,7 +105,7 @@ async fn hear(visit: Visit, Form(form): Form<SettingsForm>) -> Result<Response> 
         Ok(chosen) => chosen,
         Err(error) => return page(&visit, StatusCode::BAD_GATEWAY, refused(error.to_string()), None).await,
     };
-    let sample = sample::make(app, &chosen, &visit.correlation_id).await?;
+    let sample = sample::make(app, &chosen, &visit.actor).await?;
     let heard = Heard { voice: wanted.voice_id, model: wanted.model_id, sample };
     Ok(Redirect::to(&format!("{ADDRESS}?{}#sample", heard.query())).into_response())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{ADDRESS, Chosen};
+use crate::audit::Actor;
 use crate::error::Result;
 use crate::speech::preparing::beside;
 use crate::state::AppState;
@@ -45,8 +46,8 @@ impl Sample {
 }
 
 /// Asks for the sample of a voice and a model, and waits a moment for it; answers its public name.
-pub(super) async fn make(app: &AppState, chosen: &Chosen, correlation_id: &str) -> Result<String> {
-    let clip = beside::say(app, TEXT, chosen, correlation_id).await?;
+pub(super) async fn make(app: &AppState, chosen: &Chosen, actor: &Actor) -> Result<String> {
+    let clip = beside::say(app, TEXT, chosen, actor).await?;
     let began = Instant::now();
     while began.elapsed() < PATIENCE && is_being_made(app, &clip).await? {
         tokio::time::sleep(LOOK).await;

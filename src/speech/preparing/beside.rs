@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::clip::{new_name, request_hash};
 use super::{lease, making};
+use crate::audit::{self, Actor, Change};
 use crate::database;
 use crate::speech::catalogue::Chosen;
 use crate::speech::elevenlabs::FORMAT;
@@ -14,7 +16,7 @@ use crate::state::AppState;
 
 /// Has a text spoken unless that was done before; answers the clip, which is made while the caller goes on. If the process
 /// ends meanwhile, nobody goes on with it: whoever wanted to hear it asks again.
-pub(crate) async fn say(app: &AppState, text: &str, chosen: &Chosen, correlation_id: &str) -> anyhow::Result<String> {
+pub(crate) async fn say(app: &AppState, text: &str, chosen: &Chosen, actor: &Actor) -> anyhow::Result<String> {
     let request_hash = request_hash(app.config.mode, text, &chosen.voice, &chosen.model, FORMAT);
     let mut tx = database::begin(&app.db).await?;
     let clip = sqlx::query_scalar!(
@@ -35,7 +37,13 @@ pub(crate) async fn say(app: &AppState, text: &str, chosen: &Chosen, correlation
     )
     .fetch_one(&mut *tx)
     .await?;
+    let correlation_id = actor.correlation_id.as_deref().unwrap_or_default();
     let leased = lease::take_this(&mut tx, app, &clip, correlation_id).await?;
+    if leased.is_some() {
+        // It costs characters: who wanted that is known.
+        let details = json!({ "voice": chosen.voice, "model": chosen.model, "characters": text.chars().count() });
+        audit::record(&mut tx, actor, Change { object: format!("clip/{clip}"), action: "clip.asked", details }).await?;
+    }
     tx.commit().await?;
     if let Some(leased) = leased {
         // Not one of the worker's places: a person waits for it.

@@ -84,8 +84,8 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_tried_again_and_not_sooner_than_asked() {
         assert!(failure(&ElevenLabsError::InvalidKey, 1).try_after.is_none());
-        let busy = ElevenLabsError::Busy { retry_after: Some(Duration::from_secs(60)) };
-        assert_eq!(failure(&busy, 1).try_after, Some(Duration::from_secs(60)));
+        let busy = ElevenLabsError::Busy { retry_after: Some(Duration::from_mins(1)) };
+        assert_eq!(failure(&busy, 1).try_after, Some(Duration::from_mins(1)));
         let down = ElevenLabsError::Down { status: 500, retry_after: None };
         assert_eq!(failure(&down, 3).try_after, Some(Duration::from_secs(20)));
     }
