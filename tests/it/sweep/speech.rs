@@ -50,8 +50,10 @@ impl Ways {
         Self { folder: folder.to_str().expect("a path").to_owned(), elevenlabs: elevenlabs.to_owned() }
     }
 
-    fn settings(&self) -> [(&str, &str); 3] {
+    fn settings(&self) -> [(&str, &str); 4] {
         [
+            // Else one call a second, of hundreds.
+            ("MISSION_CONTROL_DISPATCH_CALLS_PER_SECOND", "0"),
             ("MISSION_CONTROL_DATA_DIR", &self.folder),
             ("MISSION_CONTROL_ELEVENLABS_BASE_URL", &self.elevenlabs),
             ("ELEVENLABS_API_KEY", ELEVENLABS_KEY),
@@ -76,20 +78,34 @@ impl Sweep {
         self.new_operation(&to, &says)
     }
 
-    async fn ask_to_speak(&self, asked: &mut Asked) {
+    /// Asks for it; answers why there is no answer that counts, if there is none.
+    async fn ask_to_speak(&self, asked: &mut Asked) -> Result<(), String> {
         let body = json!({ "to": asked.to, "text": asked.message, "idempotencyKey": asked.key });
-        let answer = self.try_call(Method::POST, "/api/twilio/make-call", body).await;
-        if let Some((status, answer)) = answer
-            && status.is_success()
-        {
-            asked.answer = Some(answer);
+        match self.try_call(Method::POST, "/api/twilio/make-call", body).await {
+            Some((status, answer)) if status.is_success() => {
+                asked.answer = Some(answer);
+                Ok(())
+            }
+            refused => Err(format!("{}: {refused:?}", asked.key)),
         }
+    }
+
+    /// Asks a process in peace.
+    async fn ask_in_peace(&self, asked: &mut Asked) {
+        let mut last = Ok(());
+        for _ in 0..10 {
+            last = self.ask_to_speak(asked).await;
+            if last.is_ok() {
+                return;
+            }
+            sleep(COPING).await;
+        }
+        panic!("a process in peace answers: {last:?}");
     }
 
     /// Asks, and waits until there is something to hear, or the process was struck.
     async fn have_it_spoken(&self, asked: &mut Asked) {
-        self.ask_to_speak(asked).await;
-        if asked.answer.is_some() {
+        if self.ask_to_speak(asked).await.is_ok() {
             let asked = std::slice::from_ref(asked);
             let is_over = || async { self.count(asked, &["preparing"]).await == 0 || self.wire.has_struck() };
             within(PATIENCE, is_over).await;
@@ -126,7 +142,7 @@ impl Sweep {
         let mut calls: BTreeMap<String, Asked> = BTreeMap::new();
         for mut asked in std::mem::take(&mut self.asked) {
             let told = asked.id();
-            self.ask_to_speak(&mut asked).await;
+            self.ask_in_peace(&mut asked).await;
             if told.is_some() && told != asked.id() {
                 lost.push(format!("{}: told {told:?}, then {:?}", asked.key, asked.id()));
             }
@@ -136,7 +152,7 @@ impl Sweep {
         assert!(self.until_spoken(&asked, PATIENCE * 3).await, "{what}: something is never spoken");
         for asked in &mut asked {
             // The digest is known only now.
-            self.ask_to_speak(asked).await;
+            self.ask_in_peace(asked).await;
             assert!(self.approve(asked).await, "{what}: {:?}", asked.answer);
         }
         let open = ["approved", "sending", "accepted"];
@@ -247,8 +263,7 @@ async fn strike(what: &str, few: usize, action: fn(&mut Points) -> Action) {
             Action::Pause if sweep.wire.has_struck() => {
                 let other = sweep.other_speaker();
                 sweep.wire.lead_to(&other.address());
-                sweep.ask_to_speak(&mut again).await;
-                if again.answer.is_some() {
+                if sweep.ask_to_speak(&mut again).await.is_ok() {
                     sweep.until_spoken(std::slice::from_ref(&again), PATIENCE).await;
                 }
                 // What it began before must change nothing that was decided meanwhile.
