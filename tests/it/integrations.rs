@@ -184,7 +184,7 @@ async fn the_last_failure_is_told_and_its_number_hidden_from_viewers() {
     let followed = test(&mut approver, "test-sms", "+15005550001").await;
     approve(&mut approver, &followed).await;
     approver.until(&followed, "It is not tried again.").await;
-    // Its parts were read one after the other: the next one agrees with itself.
+    // A page reads in several statements: only one that begins after the failure shows it everywhere.
     let failed = approver.page(&followed).await;
     let told = card(&failed, "followed");
     assert!(told.contains("number is not valid"), "{told}");
