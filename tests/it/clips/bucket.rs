@@ -13,7 +13,7 @@ use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
-use super::{audio, fetched, hash, name, ready, request};
+use super::{audio, fetched, file, hash, name, ready, request};
 use crate::support::service::{Service, Setup, eventually};
 
 pub(super) const KEY_ID: &str = "mission-control";
@@ -50,10 +50,7 @@ async fn a_clip_in_a_bucket_is_served_in_whole_and_in_part_and_is_removed_from_i
     let service = start(&storage(folder.path()).await, SECRET).await;
     let audio = audio(300_000);
     let clip = ready(&service, "clip", &audio).await;
-    let object = folder
-        .path()
-        .join("clips/of/calls")
-        .join(format!("{}.mp3", hash(&audio).iter().map(|byte| format!("{byte:02x}")).collect::<String>()));
+    let object = folder.path().join("clips/of/calls").join(file(&audio));
     assert_eq!(std::fs::read(&object).expect("the object"), audio);
     assert_eq!(fetched(&service, &clip).await, (200, audio.clone()));
     let part =

@@ -52,7 +52,7 @@ async fn state(connection: &mut PgConnection, clip: &str) -> (String, bool) {
 async fn until_removed(connection: &mut PgConnection, clip: &str) {
     let began = std::time::Instant::now();
     while state(connection, clip).await != ("deleted".to_owned(), true) {
-        assert!(began.elapsed() < Duration::from_secs(60), "{clip}: {:?}", state(connection, clip).await);
+        assert!(began.elapsed() < Duration::from_mins(1), "{clip}: {:?}", state(connection, clip).await);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -92,7 +92,7 @@ async fn a_clip_is_removed_a_day_after_the_last_operation_that_needs_it_ended() 
          reset session_replication_role"
     );
     perform(&mut connection, &ended).await;
-    service.clock.advance(DAY - MOMENT * 5);
+    service.clock.advance(Duration::from_mins(24 * 60 - 5));
     until_cleaned(&service, &mut connection, "second").await;
     assert_eq!(fetched(&service, &clip).await, (200, b"audio".to_vec()), "it may still be heard");
 

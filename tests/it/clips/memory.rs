@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Response;
 
 use super::bucket::{KEY_ID, SECRET, storage};
-use super::{audio, hash, name, path, row};
+use super::{audio, file, name, path, row};
 use crate::support::installation::MASTER_KEY;
 use crate::support::postgres::fresh_database;
 use crate::support::program::Running;
@@ -73,8 +73,7 @@ async fn listeners_take_no_memory(kind: &str) {
         data.join("clips")
     };
     let process = Running::serve(&environment, &data);
-    let file = hash(&audio).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    std::fs::write(kept_in.join(format!("{file}.mp3")), &audio).expect("stored");
+    std::fs::write(kept_in.join(file(&audio)), &audio).expect("stored");
     let mut connection = database.options.connect().await.expect("the database");
     row(&mut connection, &name("long"), &audio, &Clock::System).await;
 

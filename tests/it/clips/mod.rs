@@ -23,6 +23,16 @@ pub(crate) fn hash(audio: &[u8]) -> [u8; 32] {
     Sha256::digest(audio).into()
 }
 
+/// The name under which the store keeps this audio.
+pub(crate) fn file(audio: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let hex = hash(audio).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    format!("{hex}.mp3")
+}
+
 /// Something of this length that is never twice the same within.
 pub(crate) fn audio(length: usize) -> Vec<u8> {
     let blocks = (0_u64..).map(|block| Sha256::digest(block.to_be_bytes()));

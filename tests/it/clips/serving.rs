@@ -4,15 +4,11 @@ use mission_control::auth::Role;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 
-use super::{audio, fetched, hash, name, path, ready, request};
+use super::{audio, fetched, file, hash, name, path, ready, request};
 use crate::support::service::Service;
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +23,7 @@ async fn a_clip_is_served_whole_with_what_caches_need() {
     assert_eq!(header(&headers, "content-type"), "audio/mpeg");
     assert_eq!(header(&headers, "content-length"), "100000");
     assert_eq!(header(&headers, "accept-ranges"), "bytes");
-    assert_eq!(header(&headers, "etag"), format!("\"{}\"", hex(&hash(&audio))));
+    assert_eq!(header(&headers, "etag"), format!("\"{}\"", file(&audio).trim_end_matches(".mp3")));
     assert!(header(&headers, "last-modified").ends_with(" GMT"), "{headers:?}");
     assert_eq!(header(&headers, "cache-control"), "public, max-age=86400, immutable");
     assert_eq!(header(&headers, "x-content-type-options"), "nosniff");
@@ -124,7 +120,7 @@ async fn bytes_that_are_lost_or_damaged_are_a_fault_and_never_half_a_recording()
     let service = Service::start().await;
     service.person("ada@example.com", Role::Admin).await;
     let clip = ready(&service, "lost", b"audio").await;
-    let file = service.data_dir().join("clips").join(format!("{}.mp3", hex(&hash(b"audio"))));
+    let file = service.data_dir().join("clips").join(file(b"audio"));
     std::fs::write(&file, b"aud").expect("damaged");
     assert_eq!(fetched(&service, &clip).await.0, 500);
     std::fs::remove_file(&file).expect("lost");

@@ -212,7 +212,9 @@ async fn the_vectors_of_twilios_libraries_hold_at_the_door() {
         let parsed: url::Url = url.parse().ok()?;
         let (before_query, query) = url.split_once('?').map_or((url, None), |(before, query)| (before, Some(query)));
         // Such as a public URL can be configured.
-        let is_plain = parsed.as_str().split('?').next() == Some(before_query) && parsed.fragment().is_none();
+        let is_plain = parsed.as_str().split('?').next() == Some(before_query)
+            && parsed.fragment().is_none()
+            && parsed.username().is_empty();
         let target = query.map_or(parsed.path().to_owned(), |query| format!("{}?{query}", parsed.path()));
         let uri: axum::http::Uri = target.parse().ok().filter(|_| is_plain)?;
         let mut plan = database.again(&json!({}));

@@ -82,7 +82,7 @@ async fn more_calls_at_once_than_allowed_hear_that_the_line_is_busy() {
     site.reports(6, "in-progress").await;
     site.clock.advance(Duration::from_secs(121));
     assert_eq!(site.comes(&call(7)).await, BUSY);
-    site.clock.advance(Duration::from_secs(180));
+    site.clock.advance(Duration::from_mins(3));
     assert_eq!(site.comes(&call(8)).await, greeting());
     assert_eq!(site.record(6).await["state"], "answered", "and is not ended by that");
     site.stop().await;

@@ -13,7 +13,6 @@ use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 
 use crate::support::postgres::{Database, fresh_database};
@@ -84,7 +83,6 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     twilio: Option<Twilio>,
-    way: PgConnectOptions,
     database: Arc<Database>,
 }
 
@@ -101,7 +99,6 @@ impl Plan {
             limits: Limits::STANDARD,
             clock: Clock::manual(),
             twilio: None,
-            way: database.options.clone(),
             database,
         }
     }
@@ -114,14 +111,8 @@ impl Plan {
         self
     }
 
-    /// Reaches the database another way than straight.
-    pub(crate) fn way(mut self, way: PgConnectOptions) -> Self {
-        self.way = way;
-        self
-    }
-
     pub(crate) async fn start(self) -> Site {
-        let db = database::pool(self.way.clone());
+        let db = database::pool(self.database.options.clone());
         let setup = Setup {
             voice_call: self.settings,
             mode: self.mode,
