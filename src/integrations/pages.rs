@@ -199,7 +199,7 @@ async fn forms(visit: &Visit, twilio: &Twilio, elevenlabs: &Speech, again: Optio
     {
         *proposal = form;
     }
-    let [sms, call, speech] = forms.map(|(_, form)| TestForm::of(form));
+    let [sms, call, speech] = forms.map(|(_, form)| Box::new(TestForm::of(form)));
     let is_held = app.settings.current().approval.required;
     Ok(Forms::Granted { sms, call, speech: (elevenlabs.is_complete() || is_speech_again).then_some(speech), is_held })
 }

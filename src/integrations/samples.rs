@@ -26,12 +26,14 @@ impl IntegrationsPage {
             words: text.to_owned(),
             at,
         };
-        let form = || TestForm {
-            idempotency_key: text.to_owned(),
-            to: text.to_owned(),
-            message: text.to_owned(),
-            audio_url: text.to_owned(),
-            text: text.to_owned(),
+        let form = || {
+            Box::new(TestForm {
+                idempotency_key: text.to_owned(),
+                to: text.to_owned(),
+                message: text.to_owned(),
+                audio_url: text.to_owned(),
+                text: text.to_owned(),
+            })
         };
         let test = |state: &str| Latest {
             id: id(),

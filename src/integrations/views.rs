@@ -108,10 +108,10 @@ pub(crate) struct News {
 pub(crate) enum Forms {
     Denied(&'static str),
     Granted {
-        sms: TestForm,
-        call: TestForm,
+        sms: Box<TestForm>,
+        call: Box<TestForm>,
         /// A call from text, where one can be spoken.
-        speech: Option<TestForm>,
+        speech: Option<Box<TestForm>>,
         is_held: bool,
     },
 }

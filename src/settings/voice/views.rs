@@ -148,7 +148,7 @@ impl VoicePage {
     }
 
     /// What the sample costs.
-    fn cost(&self) -> String {
+    fn cost() -> String {
         text::counted(i64::try_from(TEXT.chars().count()).unwrap_or(i64::MAX), "character")
     }
 }
