@@ -2,7 +2,7 @@
 //! the hash of what they are.
 //!
 //! Bytes are shared by clips with the same content, so two rules keep a `ready` clip from losing them to the cleaning:
-//! whoever makes a clip names the content in the row *before* storing it ([`keep`]), and whoever removes bytes holds
+//! whoever makes a clip names the content in the row *before* storing it (`keep`), and whoever removes bytes holds
 //! the content's lock while looking for a row that names it. A trigger takes the same lock when a row names its content.
 
 mod bucket;

@@ -200,6 +200,8 @@ struct Negative {
     url: String,
     params: Vec<(String, String)>,
     signature: String,
+    /// One of them is a control that is to be believed.
+    python_sdk_accepts: bool,
 }
 
 /// What Twilio's own libraries make and accept is accepted here, and what they refuse is refused.
@@ -243,7 +245,7 @@ async fn the_vectors_of_twilios_libraries_hold_at_the_door() {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&negative.params).finish();
         let status = ask(&negative.url, &negative.auth_token, body, &negative.signature).await;
         let Some(status) = status else { continue };
-        assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", negative.name);
+        assert_eq!(status != StatusCode::UNAUTHORIZED, negative.python_sdk_accepts, "{}: {status}", negative.name);
         checked[1] += 1;
     }
     assert!(checked[0] >= 10 && checked[1] >= 5, "{checked:?} were such as can be configured");
