@@ -47,16 +47,17 @@ impl Scripted {
         scripted
     }
 
-    async fn answer(
+    fn answer(
         State(scripted): State<Self>,
         method: Method,
         uri: Uri,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Response<Body> {
+    ) -> std::future::Ready<Response<Body>> {
         scripted.asked.lock().expect("the requests").push(Asked { method, uri, headers, body });
         let next = scripted.answers.lock().expect("the answers").pop_front();
-        next.unwrap_or_else(|| said(418, &json!({ "detail": "nothing more was to be asked" })))
+        let nothing = || said(418, &json!({ "detail": "nothing more was to be asked" }));
+        std::future::ready(next.unwrap_or_else(nothing))
     }
 
     fn says(&self, answers: impl IntoIterator<Item = Response<Body>>) {
