@@ -9,7 +9,11 @@ use crate::support::log;
 use crate::support::service::{Service, Setup, eventually, text};
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a text takes it");
+        text
+    })
 }
 
 /// The digest as anybody can make it from what the API says and the clip that they heard.
