@@ -6,37 +6,18 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
-use super::clip::{new_name, request_hash};
+use super::wanting::clip_of;
 use super::{lease, making};
 use crate::audit::{self, Actor, Change};
 use crate::database;
 use crate::speech::catalogue::Chosen;
-use crate::speech::elevenlabs::FORMAT;
 use crate::state::AppState;
 
 /// Has a text spoken unless that was done before; answers the clip, which is made while the caller goes on. If the process
 /// ends meanwhile, nobody goes on with it: whoever wanted to hear it asks again.
 pub(crate) async fn say(app: &AppState, text: &str, chosen: &Chosen, actor: &Actor) -> anyhow::Result<String> {
-    let request_hash = request_hash(app.config.mode, text, &chosen.voice, &chosen.model, FORMAT);
     let mut tx = database::begin(&app.db).await?;
-    let clip = sqlx::query_scalar!(
-        r#"
-        insert into clips (id, request_hash, state, text_spoken, voice_id, model_id, format, created_at)
-        values ($2, $3, 'preparing', $4, $5, $6, $7, clock_timestamp() + $1::interval)
-        -- somebody wanted the same: an update of nothing names that one
-        on conflict (request_hash) where state in ('preparing', 'ready') do update set tries = clips.tries
-        returning id
-        "#,
-        app.clock.offset(),
-        new_name()?,
-        &request_hash[..],
-        text,
-        chosen.voice,
-        chosen.model,
-        FORMAT,
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let clip = clip_of(&mut tx, &app.clock, app.config.mode, text, chosen).await?;
     let correlation_id = actor.correlation_id.as_deref().unwrap_or_default();
     let leased = lease::take_this(&mut tx, app, &clip, correlation_id).await?;
     if leased.is_some() {
