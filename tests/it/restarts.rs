@@ -66,7 +66,7 @@ async fn end_sessions(db: &mut PgConnection, name: &str) -> usize {
 /// How many operations have not ended well.
 async fn unsettled(service: &Service) -> i64 {
     sqlx::query_scalar("select count(*) from operations where state not in ('accepted', 'delivered')")
-        .fetch_one(&mut service.direct().await)
+        .fetch_one(&service.app().db)
         .await
         .expect("a count")
 }
