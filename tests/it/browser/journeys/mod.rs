@@ -1,0 +1,4 @@
+//! What people do with the pages, from the first click to the last; each with browsers and a service of its own.
+
+mod signing_in;
+mod without_scripts;
