@@ -66,15 +66,20 @@ impl Page {
 
     /// Goes there.
     pub(super) async fn open(&self, window: &mut Window<'_>) {
+        if self.template == "error.html" {
+            window.expect_refusal(&self.address);
+        }
         window.go(&self.address).await;
         let Some(form) = &self.form else { return };
         window.expect_refusal(&form.action);
         // As a browser without our scripts sends it, and past the browser's own checks.
         let script = "
             const form = document.querySelector(`form[action='${arguments[0]}']`);
-            for (const [name, value] of Object.entries(arguments[1])) {
-                const field = form.elements[name];
-                if (field.type === 'checkbox') field.checked = true; else field.value = value;
+            for (const field of form.elements) {
+                const value = arguments[1][field.name];
+                if (value === undefined) continue;
+                if (['checkbox', 'radio'].includes(field.type)) field.checked = field.value === value;
+                else field.value = value;
             }
             HTMLFormElement.prototype.submit.call(form);";
         window.run(script, &[json!(form.action), Value::Object(form.fields.clone())]).await;
@@ -115,8 +120,20 @@ fn operations(operation: &impl Fn(&str) -> String) -> Vec<Page> {
         page("gateway/inbound.html", "/dashboard/operations/inbound"),
     ];
     let states = [
-        "waiting", "duplicate", "spoken", "recorded", "held", "unknown", "review", "delivered", "completed", "refused",
-        "undelivered", "rejected", "cancelled", "expired",
+        "waiting",
+        "duplicate",
+        "spoken",
+        "recorded",
+        "held",
+        "unknown",
+        "review",
+        "delivered",
+        "completed",
+        "refused",
+        "undelivered",
+        "rejected",
+        "cancelled",
+        "expired",
     ];
     pages.extend(states.iter().map(|state| page("operations/detail.html", &operation(state))));
     let waiting = operation("waiting");
@@ -157,7 +174,7 @@ fn set_up() -> Vec<Page> {
     const VAULT: &str = "/dashboard/settings?tab=integrations";
     let wrong = json!({ "approval.pending_seconds": "soon" });
     let off = json!({ "approval.required": "false" });
-    let token = "/dashboard/settings/vault/twilio_auth_token";
+    let token = "/dashboard/settings/vault/twilio_account_sid";
     vec![
         page("integrations/page.html", "/dashboard/integrations"),
         page("settings/vault.html", VAULT),

@@ -38,7 +38,8 @@ fn nothing_that_is_vendored_was_changed_or_came_in_unseen() {
         assert!(!named.is_empty(), "{place} has no sums");
         let unseen: Vec<_> = found.iter().filter(|path| !named.contains(*path)).collect();
         assert!(unseen.is_empty(), "without a sum: {unseen:?}");
-        let licensed = |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("LICENSE"));
+        let licensed =
+            |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("LICENSE"));
         assert!(found.iter().any(|path| licensed(&path)), "{place} has no licence");
     }
 }

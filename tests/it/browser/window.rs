@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
@@ -168,7 +169,7 @@ impl<'a> Window<'a> {
             for found in self.client.find_all(locator).await.map_err(|error| error.to_string())? {
                 match found.is_displayed().await {
                     Ok(false) => "it is not seen".clone_into(&mut last),
-                    Ok(true) => match found.click().await {
+                    Ok(true) => match self.click_element(&found).await {
                         Ok(()) => return Ok(()),
                         Err(error) => last = error.to_string(),
                     },
@@ -180,25 +181,31 @@ impl<'a> Window<'a> {
         .await;
     }
 
-    /// Types into a field, in place of what stood there.
+    async fn click_element(&self, element: &Element) -> Result<(), CmdError> {
+        // By itself the driver scrolls it to the edge, where bars lie that stay in place.
+        let script = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
+        self.client.execute(script, vec![json!(element)]).await?;
+        element.click().await
+    }
+
+    /// Types into the field with this id, in place of what stood there.
     pub(super) async fn fill(&self, id: &str, text: &str) {
-        self.until(&format!("the field {id}"), async || self.type_into(id, text).await.map_err(|error| error.to_string()))
-            .await;
+        // Not `#id`: the ids of settings have full stops.
+        self.fill_found(&format!("[id='{id}']"), text).await;
     }
 
-    async fn type_into(&self, id: &str, text: &str) -> Result<(), CmdError> {
-        let field = self.client.find(Locator::Id(id)).await?;
-        field.clear().await?;
-        field.send_keys(text).await
-    }
-
-    /// Chooses in a list.
-    pub(super) async fn choose(&self, css: &str, value: &str) {
-        self.until(&format!("{value} in {css}"), async || {
-            let field = self.client.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
-            field.select_by_value(value).await.map_err(|error| error.to_string())
+    /// Types into the field that this selector finds, in place of what stood there.
+    pub(super) async fn fill_found(&self, css: &str, text: &str) {
+        self.until(&format!("the field {css}"), async || {
+            self.type_into(css, text).await.map_err(|error| error.to_string())
         })
         .await;
+    }
+
+    async fn type_into(&self, css: &str, text: &str) -> Result<(), CmdError> {
+        let field = self.client.find(Locator::Css(css)).await?;
+        field.clear().await?;
+        field.send_keys(text).await
     }
 
     /// Presses keys one after another, wherever the focus is.
@@ -257,20 +264,21 @@ impl<'a> Window<'a> {
 
     /// Fails if a script failed, the policy was broken, or something was not there, since the last time.
     pub(super) async fn is_clean(&self) {
+        let complaints = self.complaints().await;
+        assert!(complaints.is_empty(), "the browser complains at {}: {complaints:#?}", self.place().await);
+    }
+
+    /// What the browser complained of since the last time.
+    pub(super) async fn complaints(&self) -> Vec<String> {
         let command = Command { path: "se/log", body: json!({ "type": "browser" }) };
         let log = self.client.issue_cmd(command).await.expect("the browser's log");
         let is_expected = |entry: &Value| {
             let message = entry["message"].as_str().unwrap_or_default();
             entry["source"] == "network" && self.refusals.iter().any(|url| message.starts_with(&format!("{url} - ")))
         };
-        let complaints: Vec<&Value> = log
-            .as_array()
-            .expect("a list")
-            .iter()
-            .filter(|entry| entry["level"] == "SEVERE" || entry["source"] == "security")
-            .filter(|entry| !is_expected(entry))
-            .collect();
-        assert!(complaints.is_empty(), "the browser complains at {}: {complaints:#?}", self.place().await);
+        let entries = log.as_array().expect("a list").iter();
+        let severe = entries.filter(|entry| entry["level"] == "SEVERE" || entry["source"] == "security");
+        severe.filter(|entry| !is_expected(entry)).map(|entry| entry["message"].to_string()).collect()
     }
 
     /// Closes the window, if all was clean.

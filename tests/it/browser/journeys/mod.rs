@@ -1,4 +1,6 @@
 //! What people do with the pages, from the first click to the last; each with browsers and a service of its own.
 
+mod deciding;
+mod settling;
 mod signing_in;
 mod without_scripts;
