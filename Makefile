@@ -24,8 +24,8 @@ torture: ## Prove "at most once" at length: every point, a thousand faulty days,
 smoke: ## Send one SMS and place one call through the whole product, and show each step.
 	cargo test --test it smoke:: -- --nocapture
 
-bench: ## Measure asking against pgbench on this machine, in under four minutes after the build.
-	cargo bench --bench asking
+bench: ## Measure asking against pgbench, and the console with a million operations and a thousand open pages: eight minutes.
+	cargo bench --bench asking --bench console
 
 lint: ## Check formatting, lints, documentation, and that .sqlx fits the statements and the schema.
 	cargo fmt --check

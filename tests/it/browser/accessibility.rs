@@ -64,7 +64,7 @@ async fn walk_all(where_to: &str, widths: &[u32]) {
 
 /// Has axe in every page that is loaded from now on, and nothing move that could be between two colours.
 async fn prepare(window: &Window<'_>) {
-    window.be_patient(Duration::from_secs(60)).await;
+    window.be_patient(Duration::from_mins(1)).await;
     window.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": AXE })).await;
     emulate(window, "none").await;
 }
@@ -108,7 +108,7 @@ async fn sideways(window: &Window<'_>) -> Vec<String> {
 /// Which of these rules the page breaks in this theme, and where.
 async fn broken(window: &Window<'_>, rules: &Value, theme: &str) -> Vec<String> {
     window.run("document.documentElement.dataset.theme = arguments[0]", &[json!(theme)]).await;
-    let broken = window.run_async(RUN, &[rules.clone()]).await;
+    let broken = window.run_async(RUN, std::slice::from_ref(rules)).await;
     broken.as_array().expect("a list").iter().map(|rule| format!("{theme}: {rule:#}")).collect()
 }
 

@@ -1,4 +1,4 @@
-//! The browser's driver: one process for all tests of this run, which speaks WebDriver on loopback.
+//! The browser's driver: one process for all tests of this run, which speaks `WebDriver` on loopback.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;

@@ -13,6 +13,9 @@ use crate::support::service::{Service, Setup, eventually, text};
 pub(super) const ADMIN: &str = "ada@example.com";
 pub(super) const VIEWER: &str = "vera@example.com";
 
+/// Who never signs in, and whose password may change.
+const OTHER: &str = "otto@example.com";
+
 const TO: &str = "+14155550132";
 
 /// No place to break a line at, for narrow windows, and characters of several alphabets.
@@ -42,6 +45,7 @@ impl Furnished {
         let service = Setup::new().await.with("MISSION_CONTROL_DISPATCH_ON_UNKNOWN", "person").start().await;
         let token = service.token(ADMIN, Role::Admin).await;
         service.token(VIEWER, Role::Viewer).await;
+        service.person(OTHER, Role::Operator).await;
         let mut furnished = Self { service, token, ids: BTreeMap::new() };
         // What needs time comes first: sessions begin after it.
         furnished.expire().await;
@@ -88,7 +92,7 @@ impl Furnished {
 
     async fn expire(&mut self) {
         self.ask("expired", TO, "Nobody looked at this.").await;
-        self.service.clock.advance(Duration::from_secs(25 * 60 * 60));
+        self.service.clock.advance(Duration::from_hours(25));
         self.until("expired", "expired").await;
     }
 
@@ -153,9 +157,9 @@ impl Furnished {
         let app = self.service.app();
         sqlx::raw_sql(INBOUND).execute(&app.db).await.expect("the records");
         let people = users::list(&app.db).await.expect("people");
-        let viewer = people.into_iter().find(|person| person.email == VIEWER).expect("the viewer");
+        let other = people.into_iter().find(|person| person.email == OTHER).expect("the person");
         let token = tokens::list(&app.db).await.expect("tokens")[0].id;
-        self.ids.insert("viewer", viewer.id.to_string());
+        self.ids.insert("person", other.id.to_string());
         self.ids.insert("token", token.to_string());
         let number = json!({ "value": "+15005550006" });
         let stored = self.service.request(Method::PUT, "/api/vault/twilio_phone_number", &self.token).json(&number);

@@ -9,6 +9,11 @@ use serde_json::{Map, Value, json};
 use super::furnished::{ADMIN, VIEWER};
 use super::window::Window;
 
+const SENDING: &str = "/dashboard/settings/sending";
+const VAULT: &str = "/dashboard/settings?tab=integrations";
+const PEOPLE: &str = "/dashboard/settings/people";
+const TOKENS: &str = "/dashboard/settings/tokens";
+
 /// Whom a page is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reader {
@@ -95,7 +100,7 @@ pub(super) fn all(id: impl Fn(&str) -> String) -> Vec<Page> {
     pages.extend(operations(&operation));
     pages.extend(compose(&operation));
     pages.extend(set_up());
-    pages.extend(people(&id("viewer"), &id("token")));
+    pages.extend(people(&id("person"), &id("token")));
     pages.extend(as_viewer(&operation));
     pages
 }
@@ -170,8 +175,6 @@ fn compose(operation: &impl Fn(&str) -> String) -> Vec<Page> {
 
 fn set_up() -> Vec<Page> {
     let page = |template, address: &str| Page::new(Reader::Admin, template, address);
-    const SENDING: &str = "/dashboard/settings/sending";
-    const VAULT: &str = "/dashboard/settings?tab=integrations";
     let wrong = json!({ "approval.pending_seconds": "soon" });
     let off = json!({ "approval.required": "false" });
     let token = "/dashboard/settings/vault/twilio_account_sid";
@@ -192,11 +195,9 @@ fn set_up() -> Vec<Page> {
     ]
 }
 
-fn people(viewer: &str, token: &str) -> Vec<Page> {
+fn people(person: &str, token: &str) -> Vec<Page> {
     let page = |template, address: &str| Page::new(Reader::Admin, template, address);
-    const PEOPLE: &str = "/dashboard/settings/people";
-    const TOKENS: &str = "/dashboard/settings/tokens";
-    let person = format!("{PEOPLE}/{viewer}");
+    let person = format!("{PEOPLE}/{person}");
     let reset = format!("{person}/reset-password");
     let named = json!({ "name": "billing-worker", "scope": "operations:read" });
     vec![

@@ -21,7 +21,8 @@ fn checked(list: &Path) -> Vec<PathBuf> {
         let (sum, name) = line.split_once("  ").unwrap_or_else(|| panic!("{line}"));
         let path = folder.join(name);
         let content = fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let found: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = Sha256::digest(content);
+        let found = digest.iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
         assert_eq!(found, sum, "{name} was changed");
         path
     });

@@ -294,7 +294,7 @@ impl<'a> Window<'a> {
     }
 }
 
-/// What WebDriver has no word for, and Chromium's driver has.
+/// What `WebDriver` has no word for, and Chromium's driver has.
 #[derive(Debug)]
 struct Command {
     path: &'static str,

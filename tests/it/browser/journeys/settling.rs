@@ -33,7 +33,7 @@ async fn an_unknown_outcome_is_settled_by_a_person() {
     service.clock.advance(Duration::from_secs(61));
     service.until(&token, &id, "needs_review").await;
     window.go(LIST).await;
-    window.press("Needs attention").await;
+    window.click("#nav a[href$='attention=true']").await;
     window.at(&format!("{LIST}?attention=true")).await;
     window.click(&format!("a[href^='{LIST}/{id}']")).await;
     window.shows("#main", "Was this SMS sent?").await;
@@ -83,7 +83,7 @@ async fn what_is_looked_for_stands_in_the_address() {
 
     window.press("Clear filters").await;
     window.at(LIST).await;
-    window.press("Waiting for approval").await;
+    window.click("#nav a[href$='state=pending_approval']").await;
     window.at(&format!("{LIST}?state=pending_approval")).await;
     window.until_count(".strip-to", 50).await;
     window.click("a[rel=next]").await;
