@@ -98,3 +98,37 @@ async fn a_rejection_says_why() {
     anna.close().await;
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_are_approved_together_by_whoever_has_read_them() {
+    let _stopwatch = Stopwatch::start("the journey of three at once");
+    let service = Service::start().await;
+    let token = service.token("otto@example.com", Role::Operator).await;
+    for number in 0..4 {
+        service.ask(&token, &format!("+1415555013{number}"), &format!("Parcel {number}")).await;
+    }
+    let anna = Window::of(&service, "anna@example.com", Role::Approver).await;
+    for number in 0..3 {
+        anna.click(&format!("#list li:has(a[href]):nth-child({}) input[name=id]", number + 1)).await;
+    }
+    anna.press("Review selected").await;
+    anna.at_some(&format!("{LIST}/review?id=")).await;
+    // The newest stand first: 3, 2 and 1, and not 0.
+    let slips = anna.text(".slip").await;
+    for (number, is_in) in [(3, true), (2, true), (1, true), (0, false)] {
+        assert_eq!(slips.contains(&format!("Parcel {number}")), is_in, "{number}: {slips}");
+    }
+    assert!(service.accepted().await.is_empty(), "nothing goes out by looking at it");
+    anna.press("Approve and send 3").await;
+    anna.shows("#main", "3 of 3 decided").await;
+    anna.until("three messages", async || {
+        let count = service.accepted().await.len();
+        if count == 3 { Ok(()) } else { Err(count.to_string()) }
+    })
+    .await;
+    anna.go(&format!("{LIST}?state=pending_approval")).await;
+    anna.until_count(".strip-to", 1).await;
+    anna.shows("#list", "Parcel 0").await;
+    anna.close().await;
+    service.stop().await;
+}
