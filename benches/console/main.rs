@@ -120,8 +120,9 @@ pub(crate) struct Times {
 impl Times {
     pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort();
-        let at =
-            |percent: usize| times.get((times.len() * percent / 100).min(times.len() - 1)).copied().unwrap_or_default();
+        let at = |percent: usize| {
+            times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+        };
         Self { median: at(50), p99: at(99) }
     }
 

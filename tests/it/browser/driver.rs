@@ -58,9 +58,7 @@ struct Driver {
 
 impl Driver {
     fn start() -> Result<Self, String> {
-        if !is_on_path("chromedriver") {
-            return Err(MISSING.to_owned());
-        }
+        on_path("chromedriver").ok_or(MISSING)?;
         let home = tempfile::Builder::new().prefix("mc-browser.").tempdir().map_err(|error| error.to_string())?;
         let mut command = Command::new("sh");
         command.args(["-c", GUARD, "guard"]).arg(home.keep()).process_group(0);
@@ -81,18 +79,16 @@ impl Driver {
 pub(super) async fn session(preferences: Value) -> Client {
     let driver = DRIVER.as_ref().unwrap_or_else(|why| panic!("{why}"));
     let mut chrome = json!({ "args": FLAGS, "prefs": preferences });
-    // Homebrew's and Google's are where their driver looks by itself.
-    if let Some(path) = BROWSERS.iter().find_map(|name| on_path(name)) {
-        chrome["binary"] = json!(path);
+    // On macOS it is an application, which the driver finds by itself.
+    match BROWSERS.iter().find_map(|name| on_path(name)) {
+        Some(path) => chrome["binary"] = json!(path),
+        None if cfg!(target_os = "macos") => {}
+        None => panic!("{MISSING}"),
     }
     let capabilities = json!({ "goog:chromeOptions": chrome, "goog:loggingPrefs": { "browser": "ALL" } });
     let capabilities: Capabilities = serde_json::from_value(capabilities).expect("an object");
     let connected = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver.url).await;
-    connected.unwrap_or_else(|error| panic!("{MISSING} (the driver says: {error})"))
-}
-
-fn is_on_path(program: &str) -> bool {
-    on_path(program).is_some()
+    connected.unwrap_or_else(|error| panic!("Chromium does not start: {error}"))
 }
 
 fn on_path(program: &str) -> Option<String> {

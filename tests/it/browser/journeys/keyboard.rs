@@ -9,7 +9,7 @@ use crate::support::service::{Service, text};
 
 const LIST: &str = "/dashboard/operations";
 
-/// Keys without a character, as WebDriver writes them.
+/// Keys without a character, as `WebDriver` writes them.
 const TAB: char = '\u{e004}';
 const ENTER: char = '\u{e007}';
 const ESCAPE: char = '\u{e00c}';
