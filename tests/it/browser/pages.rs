@@ -83,6 +83,10 @@ impl Page {
             for (const field of form.elements) {
                 const value = arguments[1][field.name];
                 if (value === undefined) continue;
+                if (field.type === 'submit') {
+                    if (field.value === value) return form.requestSubmit(field);
+                    continue;
+                }
                 if (['checkbox', 'radio'].includes(field.type)) field.checked = field.value === value;
                 else field.value = value;
             }
@@ -144,6 +148,15 @@ fn operations(operation: &impl Fn(&str) -> String) -> Vec<Page> {
     let waiting = operation("waiting");
     let reject = format!("{waiting}/reject");
     pages.push(page("operations/detail.html", &waiting).sent(&reject, json!({ "reason": " " }), ".error-summary"));
+    let ids = ["waiting", "spoken", "delivered"].map(|name| operation(name).replace("/dashboard/operations/", "id="));
+    let together = format!("/dashboard/operations/review?{}", ids.join("&"));
+    let review_form = "/dashboard/operations/review";
+    pages.push(page("operations/review.html", &together));
+    pages.push(page("operations/review.html", &together).sent(
+        review_form,
+        json!({ "verdict": "reject" }),
+        ".error-summary",
+    ));
     let review = operation("review");
     let settle = json!({ "outcome": "sent", "sid": "SMxyz", "reason": " " });
     let resolve = format!("{review}/resolve");

@@ -135,7 +135,7 @@ async fn a_theme_is_there_from_the_first_moment() {
     let _stopwatch = Stopwatch::start("the journey through themes");
     let service = Service::start().await;
     let window = Window::of(&service, "vera@example.com", Role::Viewer).await;
-    let ground = || window.run("return getComputedStyle(document.body).backgroundColor", &[]);
+    let ground = || window.run("return getComputedStyle(document.documentElement).backgroundColor", &[]);
     window.press("Light theme").await;
     window.until_count("html[data-theme=light]", 1).await;
     let light = ground().await;
