@@ -234,7 +234,7 @@ fn an_approval_carries_the_digest_of_what_is_shown() {
     let page = OperationPage::around(DetailPane::pending()).render().unwrap();
     assert!(page.contains("name=\"digest\" value=\"c07e93d1aa54"));
     for (name, page) in OperationPage::samples() {
-        let offers_approval = page.render().unwrap().contains("/approve\"");
+        let offers_approval = page.render().unwrap().contains("/approve?");
         assert_eq!(offers_approval, ["pending_approval", "pending_call", "pending_speech"].contains(&name), "{name}");
     }
 }
