@@ -20,6 +20,7 @@ mod gateway;
 mod histories;
 mod idempotency;
 mod integrations;
+mod live;
 mod metrics;
 mod migrations;
 mod model;

@@ -5,3 +5,5 @@ pub(crate) mod browser;
 mod asking;
 mod deciding;
 mod everywhere;
+mod panes;
+mod together;
