@@ -56,6 +56,9 @@ async fn walk_all(where_to: &str, widths: &[u32]) {
                 faults.extend(look(&mut window, page, *width).await);
             }
         }
+        if reader == Reader::Admin {
+            faults.extend(dialogs(&window, &furnished.id("waiting")).await);
+        }
         window.close().await;
     }
     furnished.service.stop().await;
@@ -96,6 +99,21 @@ async fn look(window: &mut Window<'_>, page: &Page, width: u32) -> Vec<String> {
     }
     faults.extend(window.complaints().await);
     faults.into_iter().map(|fault| format!("{} at {width} px: {fault}", page.name())).collect()
+}
+
+/// What is wrong with the dialogs that stand over the page of an operation.
+async fn dialogs(window: &Window<'_>, operation: &str) -> Vec<String> {
+    window.go(&format!("/dashboard/operations/{operation}")).await;
+    let mut faults = Vec::new();
+    for dialog in ["#shortcuts", "#approve-dialog"] {
+        window.run("document.querySelector(arguments[0]).showModal()", &[json!(dialog)]).await;
+        faults.extend(sideways(window).await);
+        for theme in ["light", "dark"] {
+            faults.extend(broken(window, &json!(ALL_RULES), theme).await);
+        }
+        window.run("document.querySelector(arguments[0]).close()", &[json!(dialog)]).await;
+    }
+    faults.into_iter().map(|fault| format!("dialogs: {fault}")).collect()
 }
 
 /// Nothing has to be scrolled to the side.
