@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -49,7 +49,8 @@ async fn listen(principal: Principal, State(app): State<AppState>, headers: Head
     let first = line(&app.db, &app.clock, app.config.mode, missed).await?;
     let first = stream::once(async move { event(&first).retry(RETRY) });
     let events = first.chain(rest(lines, app)).map(Ok::<_, Infallible>);
-    Ok(Sse::new(events).into_response())
+    // A proxy that gathers what it passes on would make it late.
+    Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(events)).into_response())
 }
 
 /// What comes after the first line, until the stream has lived long enough or the service stops.
