@@ -44,7 +44,8 @@ async fn listen(principal: Principal, State(app): State<AppState>, headers: Head
     let lines = app.live.subscribe();
     let missed = match heard {
         Some(heard) => position::changed_since(&app.db, app.config.mode, heard).await?,
-        None => Some(Vec::new()),
+        // What the page shows was read a while before it came to listen, and may have changed in between.
+        None => None,
     };
     let first = line(&app.db, &app.clock, app.config.mode, missed).await?;
     let first = stream::once(async move { event(&first).retry(RETRY) });

@@ -84,7 +84,7 @@ async fn an_open_page_hears_of_each_change_and_of_the_counts() {
     let token = service.token("ada@example.com", Role::Admin).await;
     let mut stream = Stream::open(&service, &token, None).await;
     let (_, first) = stream.line().await;
-    assert_eq!((&first["ids"], &first["waiting"]), (&serde_json::json!([]), &0.into()), "{first}");
+    assert_eq!((&first["ids"], &first["waiting"]), (&Value::Null, &0.into()), "what it shows may be old: {first}");
 
     let asked = service.ask(&token, "+14155550132", "Hello").await;
     let id = text(&asked["operationId"]);
@@ -120,7 +120,7 @@ async fn a_page_that_comes_back_hears_what_it_missed_and_nothing_of_long_before(
     let (_, line) = Stream::open(&service, &token, Some(&before)).await.line().await;
     assert!(line["ids"].is_null(), "too far back to tell: {line}");
     let (_, line) = Stream::open(&service, &token, Some("nonsense")).await.line().await;
-    assert_eq!(line["ids"], serde_json::json!([]), "{line}");
+    assert!(line["ids"].is_null(), "{line}");
     let (_, line) = Stream::open(&service, &token, Some("999999")).await.line().await;
     assert!(names(&line, &later) && !names(&line, &missed), "{line}");
     service.stop().await;
