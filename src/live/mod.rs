@@ -3,7 +3,7 @@
 //!
 //! One task a process gathers what was announced and asks the database once for all its pages; nothing polls.
 
-mod position;
+pub(crate) mod position;
 mod route;
 
 use std::sync::Arc;
