@@ -4,6 +4,7 @@
 mod clips;
 mod layers;
 mod operating;
+mod prices;
 mod public_url;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use url::Url;
 pub use clips::{Bucket, ClipStorage};
 pub(crate) use operating::is_speech_id;
 pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, VoiceSettings, WrongSetting};
+pub(crate) use prices::CURRENCIES;
+pub use prices::{InvalidPrice, Price, Prices};
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
