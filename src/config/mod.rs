@@ -192,6 +192,7 @@ struct File {
     dispatch: Dispatch,
     api: Api,
     voice: VoiceSettings,
+    prices: Prices,
 }
 
 impl Config {
@@ -234,7 +235,13 @@ impl Config {
                 elevenlabs_api_key: environment.secret("ELEVENLABS_API_KEY"),
             },
             webhook_shared_keys: shared_keys(environment)?,
-            operating: Operating { approval: file.approval, dispatch: file.dispatch, api: file.api, voice: file.voice },
+            operating: Operating {
+                approval: file.approval,
+                dispatch: file.dispatch,
+                api: file.api,
+                voice: file.voice,
+                prices: file.prices,
+            },
             locked,
         };
         config.operating.validate()?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::prices::{CURRENCIES, Prices};
 use super::Mode;
+use super::prices::{CURRENCIES, Prices};
 
 /// A choice that is the safe one in live mode and the convenient one in the sandbox, unless it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

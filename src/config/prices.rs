@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn what_is_no_price_is_refused() {
-        for typed in ["-1", "+1", "1,5", ".5", "1.", "0.0000001", "1e3", "NaN", "1000.01", "99999", "0x1", "1 2", "٣"] {
+        for typed in ["-1", "+1", "1,5", ".5", "1.", "0.0000001", "1e3", "NaN", "1000.01", "99999", "0x1", "1 2", "٣"]
+        {
             assert_eq!(Price::parse(typed), Err(InvalidPrice), "{typed}");
         }
     }

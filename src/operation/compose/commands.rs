@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::config::PublicUrl;
 use crate::operation::content::Kind;
+use crate::operation::store::Operation;
 
 /// Lines to paste. The token is a variable, so that it stands in no history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,12 +48,33 @@ impl Commands {
         Self {
             curl: format!("curl {url} \\\n  -H {header} \\\n  -H {key_line} \\\n  --json {json}"),
             // As raw JSON: in its own fields a text that begins with @ would be a file.
-            httpie: format!("http --raw {json} POST {url} \\\n  {httpie_header} \\\n  {httpie_key} \\\n  Content-Type:application/json"),
+            httpie: format!(
+                "http --raw {json} POST {url} \\\n  {httpie_header} \\\n  {httpie_key} \\\n  Content-Type:application/json"
+            ),
             fetch: format!(
                 "await fetch({}, {{\n  method: \"POST\",\n  headers: {{\n    \"Authorization\": `Bearer ${{process.env.MC_TOKEN}}`,\n    \"Idempotency-Key\": {key_name},\n    \"Content-Type\": \"application/json\",\n  }},\n  body: JSON.stringify({body}),\n}});",
                 Value::from(address.as_str()),
             ),
         }
+    }
+
+    /// The request that asks once more for what an operation asked for.
+    pub(crate) fn again(public_url: &PublicUrl, operation: &Operation) -> Self {
+        let Operation { to_number, from_number, message, audio_url, speech_text, voice_id, model_id, note, .. } =
+            operation;
+        let members = [
+            ("to", Some(to_number)),
+            ("from", Some(from_number)),
+            ("message", message.as_ref()),
+            ("audioUrl", audio_url.as_ref()),
+            ("text", speech_text.as_ref()),
+            ("voiceId", voice_id.as_ref()),
+            ("modelId", model_id.as_ref()),
+            ("note", note.as_ref()),
+        ];
+        let given =
+            members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?.as_str()))));
+        Self::of(public_url, operation.kind, &Value::Object(given.collect()), Key::Theirs)
     }
 
     /// Each with its name and the id of its place.
@@ -118,8 +140,9 @@ mod tests {
     fn words(line: &str) -> Vec<String> {
         let (_, arguments) = line.split_once(' ').expect("arguments");
         let script = format!("printf '%s\\0' {arguments}");
-        let run = Command::new("sh").args(["-c", &script]).env_clear().env("MC_TOKEN", "secret").env("MC_KEY", "new");
-        let printed = run.output().expect("a shell").stdout;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).env_clear().env("MC_TOKEN", "secret").env("MC_KEY", "new");
+        let printed = shell.output().expect("a shell").stdout;
         let printed = String::from_utf8(printed).expect("text");
         printed.split_terminator('\0').map(str::to_owned).collect()
     }
@@ -132,12 +155,15 @@ mod tests {
             assert_eq!(curl[..2], ["https://mission.example/api/twilio/send-sms", "-H"], "{message:?}");
             assert_eq!(curl[2..6], ["Authorization: Bearer secret", "-H", "Idempotency-Key: page-1", "--json"]);
             let httpie = words(&made.httpie);
-            assert_eq!(httpie[2..6], [
-                "POST",
-                "https://mission.example/api/twilio/send-sms",
-                "Authorization:Bearer secret",
-                "Idempotency-Key:page-1"
-            ]);
+            assert_eq!(
+                httpie[2..6],
+                [
+                    "POST",
+                    "https://mission.example/api/twilio/send-sms",
+                    "Authorization:Bearer secret",
+                    "Idempotency-Key:page-1"
+                ]
+            );
             for (words, place) in [(&curl, 6), (&httpie, 1)] {
                 let body: Value = serde_json::from_str(&words[place]).expect("JSON");
                 assert_eq!(body["message"], message);

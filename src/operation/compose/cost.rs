@@ -48,8 +48,7 @@ mod tests {
     #[test]
     fn an_sms_costs_its_segments_and_a_call_its_minutes() {
         let price = |text| Price::parse(text).expect("a price");
-        let prices =
-            Prices { sms_segment: price("0.0079"), call_minute: price("0.014"), currency: "USD".to_owned() };
+        let prices = Prices { sms_segment: price("0.0079"), call_minute: price("0.014"), currency: "USD".to_owned() };
         let sms = estimate(&prices, Kind::Sms, 2).expect("an estimate");
         assert_eq!(sms.to_string(), "About 0.0158 USD, an estimate");
         assert_eq!(sms.basis, "2 segments at 0.0079 USD");

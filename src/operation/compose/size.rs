@@ -160,7 +160,10 @@ mod tests {
     #[test]
     fn a_message_is_measured_in_segments_and_characters() {
         let size = Size::of(&"é".repeat(175)).expect("a message");
-        assert_eq!((size.words().as_str(), size.characters().as_str()), ("2 segments, GSM-7", "175 of 1,600 characters"));
+        assert_eq!(
+            (size.words().as_str(), size.characters().as_str()),
+            ("2 segments, GSM-7", "175 of 1,600 characters")
+        );
         assert_eq!((size.bars(), size.capacity(), size.left().as_str()), (&[153, 22][..], 153, "131"));
         assert_eq!((size.excess(), size.widest), (None, None));
         assert_eq!(Size::of(""), None);

@@ -6,6 +6,7 @@ use axum::response::Response;
 use super::rights::{self, Reader, Typed};
 use super::{evidence, facts, notices, timeline};
 use crate::error::{Problem, Result};
+use crate::operation::compose::commands::Commands;
 use crate::operation::status::State;
 use crate::operation::store::{self, Operation};
 use crate::operation::views::detail::OperationPage;
@@ -38,6 +39,7 @@ pub(super) async fn page(visit: &Visit, id: &str, refused: Option<(&Problem, Typ
     if let Some((problem, typed)) = refused {
         decision = rights::refused(decision, problem, &typed);
     }
+    let commands = (!visit.is_masked()).then(|| Commands::again(&app.public_url, operation));
     Ok(Some(OperationPage {
         frame,
         now: app.clock.now(),
@@ -49,7 +51,7 @@ pub(super) async fn page(visit: &Visit, id: &str, refused: Option<(&Problem, Typ
         recipient: facts::recipient(operation, visit.is_masked()),
         content: facts::content(operation),
         audio: facts::audio(&story),
-        request: facts::request(operation),
+        request: facts::request(operation, commands),
         notices: notices::notices(operation, &story, twin.as_ref()),
         attention: operation.attention(),
         decision,

@@ -3,5 +3,6 @@
 pub(crate) mod browser;
 
 mod asking;
+mod composing;
 mod deciding;
 mod everywhere;

@@ -14,7 +14,9 @@ use super::{
     },
     HOSTILE, ID, NOW, kind, recipient, recording, sms, speech, status,
 };
+use crate::config::PublicUrl;
 use crate::operation::attention::Attention;
+use crate::operation::compose::commands::{Commands, Key};
 use crate::web::frame::{FormError, Frame, Place};
 
 const SID: &str = "SM7b1f0c52e9d44a0fb1c86e3d2a905f61";
@@ -35,6 +37,12 @@ fn request() -> Request {
         last_replayed_at: Some(NOW - Duration::minutes(1)),
         correlation_id: "bw-5512-a41".to_owned(),
         sid: None,
+        commands: Some(Commands::of(
+            &PublicUrl::parse("https://mission.example").expect("an address"),
+            Kind::Sms,
+            &serde_json::json!({ "message": HOSTILE }),
+            Key::Theirs,
+        )),
     }
 }
 
