@@ -1,4 +1,4 @@
-//! The same request as a program would send it: for curl, for HTTPie and for `fetch`. Whatever a text holds, it stays text
+//! The same request as a program would send it: for curl, for `HTTPie` and for `fetch`. Whatever a text holds, it stays text
 //! when the line is pasted.
 
 use std::fmt::Write as _;
@@ -43,13 +43,13 @@ impl Commands {
             Key::Theirs => "process.env.MC_KEY".to_owned(),
         };
         let header = "\"Authorization: Bearer $MC_TOKEN\"";
-        // HTTPie reads name:value as a header; a space after the colon would belong to the value.
+        // `HTTPie` reads name:value as a header; a space after the colon would belong to the value.
         let [httpie_header, httpie_key] = [header, &key_line].map(|line| line.replacen(": ", ":", 1));
         Self {
             curl: format!("curl {url} \\\n  -H {header} \\\n  -H {key_line} \\\n  --json {json}"),
             // As raw JSON: in its own fields a text that begins with @ would be a file.
             httpie: format!(
-                "http --raw {json} POST {url} \\\n  {httpie_header} \\\n  {httpie_key} \\\n  Content-Type:application/json"
+                "http --ignore-stdin POST {url} \\\n  {httpie_header} \\\n  {httpie_key} \\\n  Content-Type:application/json \\\n  --raw {json}"
             ),
             fetch: format!(
                 "await fetch({}, {{\n  method: \"POST\",\n  headers: {{\n    \"Authorization\": `Bearer ${{process.env.MC_TOKEN}}`,\n    \"Idempotency-Key\": {key_name},\n    \"Content-Type\": \"application/json\",\n  }},\n  body: JSON.stringify({body}),\n}});",
@@ -155,20 +155,21 @@ mod tests {
             assert_eq!(curl[..2], ["https://mission.example/api/twilio/send-sms", "-H"], "{message:?}");
             assert_eq!(curl[2..6], ["Authorization: Bearer secret", "-H", "Idempotency-Key: page-1", "--json"]);
             let httpie = words(&made.httpie);
-            assert_eq!(
-                httpie[2..6],
-                [
-                    "POST",
-                    "https://mission.example/api/twilio/send-sms",
-                    "Authorization:Bearer secret",
-                    "Idempotency-Key:page-1"
-                ]
-            );
-            for (words, place) in [(&curl, 6), (&httpie, 1)] {
+            let expected = [
+                "--ignore-stdin",
+                "POST",
+                "https://mission.example/api/twilio/send-sms",
+                "Authorization:Bearer secret",
+                "Idempotency-Key:page-1",
+                "Content-Type:application/json",
+                "--raw",
+            ];
+            assert_eq!(httpie[..7], expected, "{message:?}");
+            for (words, place) in [(&curl, 6), (&httpie, 7)] {
                 let body: Value = serde_json::from_str(&words[place]).expect("JSON");
                 assert_eq!(body["message"], message);
             }
-            assert_eq!((curl.len(), httpie.len()), (7, 7));
+            assert_eq!((curl.len(), httpie.len()), (7, 8));
         }
     }
 
@@ -176,7 +177,7 @@ mod tests {
     fn a_new_key_is_a_variable() {
         let made = commands("Hello", Key::Theirs);
         assert_eq!(words(&made.curl)[4], "Idempotency-Key: new");
-        assert_eq!(words(&made.httpie)[5], "Idempotency-Key:new");
+        assert_eq!(words(&made.httpie)[4], "Idempotency-Key:new");
         assert!(made.fetch.contains("\"Idempotency-Key\": process.env.MC_KEY,"), "{}", made.fetch);
     }
 

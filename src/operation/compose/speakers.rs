@@ -63,6 +63,15 @@ impl Speakers {
         self.models.as_ref().map(|listed| Self::options(listed, chosen))
     }
 
+    /// Who speaks a clip, by names where they are known.
+    pub(crate) fn names(&self, voice: &str, model: &str) -> String {
+        let name = |listed: &Option<Vec<Choice>>, id: &str| {
+            let known = listed.iter().flatten().find(|(known, _)| known == id);
+            known.map_or_else(|| id.to_owned(), |(_, words)| words.clone())
+        };
+        format!("{}, {}", name(&self.voices, voice), name(&self.models, model))
+    }
+
     fn options(listed: &[Choice], chosen: &str) -> Vec<Choice> {
         let none = (String::new(), "The one in the settings".to_owned());
         // An id that is not listed may still speak: a shared voice does.
@@ -88,5 +97,6 @@ mod tests {
         assert_eq!(words("a"), ["The one in the settings", "Alto"]);
         assert_eq!(words("z"), ["The one in the settings", "z (not listed)", "Alto"]);
         assert_eq!(speakers.models(""), None);
+        assert_eq!(speakers.names("a", "m"), "Alto, m");
     }
 }

@@ -8,6 +8,7 @@ use super::terms::{Terms, Typed};
 use crate::operation::compose::speakers::Speakers;
 use crate::speech::preparing::beside::{Said, Sound};
 use crate::web::frame::Frame;
+use crate::web::text;
 
 #[derive(Template)]
 #[template(path = "operations/new_call.html")]

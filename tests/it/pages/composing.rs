@@ -116,6 +116,26 @@ async fn a_message_is_counted_priced_and_made_plain_without_a_script() {
 }
 
 #[tokio::test]
+async fn prices_are_settings_and_calls_cost_by_the_minute() {
+    let service = Service::start().await;
+    let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
+    let page = "/dashboard/settings/sending";
+    let version = hidden(&admin.page(page).await, "version");
+    let with = |price| [("version", version.as_str()), ("prices.call_minute", price), ("prices.currency", "GBP")];
+    assert!(admin.refused(page, &with("0,014"), 422).await.contains("Write a price such as 0.0079"));
+    assert!(admin.page(CALL).await.contains("Not estimated: no price is set"));
+    admin.submit(page, &with("0.0140")).await;
+    let told = admin.page(page).await;
+    assert!(told.contains("Price of a call minute: <del>Not estimated</del> → <b>0.014 a minute</b>"), "{told}");
+    assert!(admin.page(CALL).await.contains("About 0.014 GBP a minute, an estimate"));
+    let audited = "select details -> 'after' -> 'prices' ->> 'call_minute' from audit_lines
+        where object = 'settings' order by seq desc limit 1";
+    let audited: String = sqlx::query_scalar(audited).fetch_one(&service.app().db).await.expect("a line");
+    assert_eq!(audited, "0.014");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn the_parts_that_follow_the_typing_say_what_the_page_says() {
     let service = Service::start().await;
     let mut browser = Browser::of(&service, "otto@example.com", Role::Operator).await;
