@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::operation::compose::commands::Commands;
 use crate::operation::status::State;
 use crate::operation::store::{self, Operation, Story};
 use crate::operation::views::content::{Clip, Content, Kind, Recipient};
@@ -61,7 +60,7 @@ pub(super) fn audio(story: &Story) -> Option<String> {
     (!seen.is_empty()).then(|| format!("{} when it was asked for", seen.join(", ")))
 }
 
-pub(super) fn request(operation: &Operation, commands: Option<Commands>) -> Request {
+pub(super) fn request(operation: &Operation) -> Request {
     Request {
         by: requested_by(operation),
         at: operation.created_at,
@@ -76,7 +75,7 @@ pub(super) fn request(operation: &Operation, commands: Option<Commands>) -> Requ
         last_replayed_at: operation.last_replayed_at,
         correlation_id: operation.correlation_id.clone(),
         sid: operation.provider_sid.clone(),
-        commands,
+        commands: None,
     }
 }
 

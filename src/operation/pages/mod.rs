@@ -9,6 +9,7 @@ mod help;
 mod list;
 mod new_call;
 mod new_sms;
+mod review;
 mod writing;
 
 // From rows to what is shown.
@@ -42,6 +43,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/dashboard/operations/new-sms", get(ask::show_sms).post(writing::sms))
         .route("/dashboard/operations/new-call", get(ask::show_call).post(writing::call))
         .route("/dashboard/operations/new/check", post(writing::check))
+        .route("/dashboard/operations/news", get(list::news))
+        .route("/dashboard/operations/changed", get(list::changed))
+        .route("/dashboard/operations/review", get(review::show).post(review::submit))
         .route("/dashboard/operations/{id}", get(detail::show))
         .route("/dashboard/operations/{id}/{act}", get(act::go_back).post(act::submit))
         .merge(help::router())
