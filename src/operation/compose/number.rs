@@ -70,7 +70,8 @@ mod tests {
             ("+447400123456", "United Kingdom: +44 7400 123456, mobile"),
             ("+493023125014", "Germany: +49 30 23125014, a fixed line, which may not get an SMS"),
             ("+18002345678", "United States: +1 800 234 5678, toll-free"),
-            ("+15005550006", "Country code +1: +1 500 555 0006, kind of line unknown"),
+            ("+15005550006", "United States: +1 500 555 0006, a personal number"),
+            ("+15552345678", "Country code +1: +1 555 234 5678, kind of line unknown"),
         ] {
             assert_eq!(told(typed, true).as_deref(), Some(said));
         }
