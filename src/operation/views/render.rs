@@ -117,7 +117,7 @@ fn each_state_has_a_sample() {
 #[test]
 fn every_page_has_one_heading_and_one_main() {
     for (name, page) in pages() {
-        assert_eq!(page.matches("<h1>").count(), 1, "{name}");
+        assert_eq!(page.matches("<h1").count(), 1, "{name}");
         assert_eq!(page.matches("<main ").count(), 1, "{name}");
         assert_eq!(page.matches("href=\"#main\"").count(), 1, "{name}");
     }
@@ -234,7 +234,7 @@ fn an_approval_carries_the_digest_of_what_is_shown() {
     let page = OperationPage::around(DetailPane::pending()).render().unwrap();
     assert!(page.contains("name=\"digest\" value=\"c07e93d1aa54"));
     for (name, page) in OperationPage::samples() {
-        let offers_approval = page.render().unwrap().contains("/approve\"");
+        let offers_approval = page.render().unwrap().contains("/approve?");
         assert_eq!(offers_approval, ["pending_approval", "pending_call", "pending_speech"].contains(&name), "{name}");
     }
 }

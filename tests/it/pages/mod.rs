@@ -6,3 +6,5 @@ mod asking;
 mod composing;
 mod deciding;
 mod everywhere;
+mod panes;
+mod together;

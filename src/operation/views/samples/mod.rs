@@ -2,6 +2,7 @@
 
 mod detail;
 mod forms;
+mod request;
 mod speech;
 
 use time::{Duration, OffsetDateTime, macros::datetime};
