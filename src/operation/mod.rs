@@ -14,6 +14,7 @@ pub mod store;
 pub(crate) mod answer;
 pub(crate) mod api;
 pub(crate) mod ask;
+pub(crate) mod compose;
 pub(crate) mod pages;
 pub(crate) mod views;
 mod wait;

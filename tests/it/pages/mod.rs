@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 
 mod asking;
+mod composing;
 mod deciding;
 mod everywhere;
 mod panes;
