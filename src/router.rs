@@ -29,6 +29,7 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(approval::api::router())
         .merge(guard::api::router())
         .merge(operation::pages::router())
+        .merge(operation::overview::router())
         .merge(gateway::router())
         .merge(guard::page::router())
         .merge(integrations::pages::router())

@@ -33,6 +33,7 @@ use crate::guard::witness::{self, Witness};
 use crate::guard::{incarnation, mode};
 use crate::metrics::{self, Metrics};
 use crate::operation::audio_look::Looker;
+use crate::operation::overview::Overview;
 use crate::router;
 use crate::sandbox::Pace;
 use crate::settings::{Settings, SettingsError};
@@ -300,6 +301,7 @@ impl Starting {
             shared_keys: shared_keys(config),
             clips: ClipStore::open(config)?,
             looker: Looker::new(config.mode)?,
+            overview: Overview::default(),
             config: Arc::new(config.clone()),
             db,
             clock: self.clock.clone(),

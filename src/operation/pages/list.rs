@@ -42,7 +42,7 @@ pub(super) async fn show(visit: Visit, Query(query): Query<ListQuery>) -> Result
     let waiting = Filter { state: State::PendingApproval.to_string(), ..Filter::default() };
     let attention = Filter { attention: true, ..Filter::default() };
     let (figures, page, waiting, attention) = tokio::try_join!(
-        async { Ok(store::figures(&app.db, &app.clock, app.config.mode).await?) },
+        app.overview.figures(app),
         read(&visit, &filter, after, PAGE),
         urgent(&visit, &waiting, is_start && counts.0 > 0),
         urgent(&visit, &attention, is_start && counts.1 > 0),
