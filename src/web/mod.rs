@@ -5,6 +5,7 @@ pub(crate) mod assets;
 pub(crate) mod back;
 pub(crate) mod banners;
 pub(crate) mod client;
+mod compression;
 pub(crate) mod correlation;
 pub mod extract;
 pub(crate) mod frame;
@@ -43,9 +44,11 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// 4. panics: a bug in one handler answers 500 and takes nothing else down;
 /// 5. client: whose address it is, believing only configured proxies;
 /// 6. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
-/// 7. size: a body over the limit is refused, in a way that its sender can hear.
+/// 7. size: a body over the limit is refused, in a way that its sender can hear;
+/// 8. compression: pages and what they load, where the browser takes it.
 pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     router
+        .layer(compression::layer())
         .layer(from_fn(size::limit))
         .layer(from_fn_with_state(app.clone(), origin::known_host))
         .layer(from_fn_with_state(app.clone(), client::identify))
