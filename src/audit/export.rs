@@ -92,7 +92,10 @@ pub(crate) fn router() -> Router<AppState> {
     let places = Places(Arc::new(Semaphore::new(PLACES)));
     Router::new()
         .route("/dashboard/audit.csv", get(async |visit, query, places| show(visit, query, places, Format::Csv).await))
-        .route("/dashboard/audit.json", get(async |visit, query, places| show(visit, query, places, Format::Json).await))
+        .route(
+            "/dashboard/audit.json",
+            get(async |visit, query, places| show(visit, query, places, Format::Json).await),
+        )
         .layer(Extension(places))
 }
 

@@ -21,8 +21,7 @@ pub(crate) enum SettingsTab {
 
 impl SettingsTab {
     /// All of them, as they stand on the page.
-    const ALL: [Self; 6] =
-        [Self::ApiKeys, Self::Sending, Self::Voice, Self::People, Self::Tokens, Self::Sessions];
+    const ALL: [Self; 6] = [Self::ApiKeys, Self::Sending, Self::Voice, Self::People, Self::Tokens, Self::Sessions];
 
     /// Those that the reader of a page may open: people are for admins, as `Permission::ManageUsers` says.
     pub(crate) fn shown_in(frame: &Frame) -> impl Iterator<Item = Self> {

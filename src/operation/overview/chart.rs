@@ -13,32 +13,41 @@ const HEIGHT: i64 = 1_000;
 const LEAST: i64 = 25;
 
 /// Bars beside each other, each of parts that stand on each other.
-pub(super) struct Chart {
-    pub(super) width: i64,
-    pub(super) parts: Vec<Part>,
+pub(crate) struct Chart {
+    pub(crate) width: i64,
+    pub(crate) parts: Vec<Part>,
     /// What the highest bar stands for.
-    pub(super) highest: i64,
+    pub(crate) highest: i64,
 }
 
 /// One part of a bar.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) x: i64,
-    pub(super) y: i64,
-    pub(super) height: i64,
+pub(crate) struct Part {
+    pub(crate) x: i64,
+    pub(crate) y: i64,
+    pub(crate) height: i64,
     /// Of what it tells, which gives it its colour.
-    pub(super) class: &'static str,
+    pub(crate) class: &'static str,
     /// What it tells, under the pointer.
-    pub(super) title: String,
+    pub(crate) title: String,
 }
 
-/// What a bar is made of, from below, with the name of its colour.
-pub(super) const OUTCOMES: [(&str, &str, fn(&Counts) -> i64); 5] = [
-    ("Delivered", "ok", |counts| counts.delivered),
-    ("Failed", "bad", |counts| counts.failed),
-    ("Under way", "way", |counts| counts.under_way),
-    ("Waiting", "wait", |counts| counts.waiting),
-    ("Not sent", "not", |counts| counts.stopped),
+/// One of the things that can become of an operation.
+#[derive(Clone, Copy)]
+pub(super) struct Outcome {
+    pub(super) label: &'static str,
+    /// The name of its colour.
+    pub(super) class: &'static str,
+    count: fn(&Counts) -> i64,
+}
+
+/// What a bar is made of, from below.
+pub(super) const OUTCOMES: [Outcome; 5] = [
+    Outcome { label: "Delivered", class: "ok", count: |counts| counts.delivered },
+    Outcome { label: "Failed", class: "bad", count: |counts| counts.failed },
+    Outcome { label: "Under way", class: "way", count: |counts| counts.under_way },
+    Outcome { label: "Waiting", class: "wait", count: |counts| counts.waiting },
+    Outcome { label: "Not sent", class: "not", count: |counts| counts.stopped },
 ];
 
 impl Chart {
@@ -47,7 +56,7 @@ impl Chart {
         let highest = days.iter().map(|day| day.counts().asked).max().unwrap_or_default();
         Self::of(days, highest, |day| {
             let counts = day.counts();
-            let part = |(label, class, count): (&str, &'static str, fn(&Counts) -> i64)| {
+            let part = |Outcome { label, class, count }: Outcome| {
                 let count = count(&counts);
                 (class, count, format!("{}: {} {}", name(day), text::thousands(count), label.to_lowercase()))
             };

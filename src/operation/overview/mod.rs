@@ -12,6 +12,7 @@ mod tally;
 mod views;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(crate) use page::router;
 pub(crate) use picture::Picture;
 pub(crate) use store::Standing;
 use tally::Day;
+#[cfg(test)]
+pub(crate) use views::OverviewPage;
 
 /// How many days are shown, with today.
 const DAYS: i64 = 14;
@@ -88,10 +91,8 @@ impl Kept {
 impl Overview {
     /// The numbers above the list: how things stand now, and the days as they were counted last.
     pub(crate) async fn figures(&self, app: &AppState) -> Result<Figures> {
-        let standing = async { Ok(store::standing(&app.db, app.config.mode).await?) };
-        let picture = async { Ok(self.picture(app, FIRST).await) };
-        let (standing, picture) = tokio::try_join!(standing, picture)?;
-        Ok(Figures { standing, picture })
+        let (standing, picture) = tokio::join!(store::standing(&app.db, app.config.mode), self.picture(app, FIRST));
+        Ok(Figures { standing: standing?, picture })
     }
 
     /// The days. Waits this long for the first count, and hardly for a new one.
@@ -142,10 +143,10 @@ async fn count(db: &PgPool, app: &AppState, days: &mut BTreeMap<Date, Kept>) -> 
     days.retain(|date, kept| (first..=today).contains(date) && !kept.is_due(now, today));
     for back in 0..DAYS {
         let date = today - time::Duration::days(back);
-        if !days.contains_key(&date) {
+        if let Entry::Vacant(vacant) = days.entry(date) {
             let begun = Instant::now();
             let day = store::day(db, app.config.mode, date).await?;
-            days.insert(date, Kept { day, at: app.clock.now(), cost: begun.elapsed() });
+            vacant.insert(Kept { day, at: app.clock.now(), cost: begun.elapsed() });
         }
     }
     let at = days.get(&today).map_or(now, |kept| kept.at);

@@ -23,9 +23,8 @@ pub(crate) fn router() -> Router<AppState> {
 
 async fn show(visit: Visit) -> Result<Response> {
     let app = &visit.app;
-    let (frame, picture) = tokio::try_join!(visit.frame(Place::Operations), async {
-        Ok(app.overview.picture(app, PATIENCE).await)
-    })?;
+    let (frame, picture) =
+        tokio::try_join!(visit.frame(Place::Operations), async { Ok(app.overview.picture(app, PATIENCE).await) })?;
     let Some(picture) = picture else { return Err(not_counted().into()) };
     Ok(html(StatusCode::OK, &OverviewPage { frame, now: app.clock.now(), picture }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use time::OffsetDateTime;
 
-use super::chart::{Chart, OUTCOMES};
+use super::chart::{Chart, OUTCOMES, Outcome};
 use super::picture::{Failure, Median, Picture};
 use super::tally::{Counts, Day, Rate};
 use crate::twilio::errors;
@@ -70,8 +70,8 @@ impl OverviewPage {
         self.picture.failures(CODES)
     }
 
-    fn outcome_key() -> impl Iterator<Item = (&'static str, &'static str)> {
-        OUTCOMES.into_iter().map(|(label, class, _)| (label, class))
+    fn outcome_key() -> [Outcome; OUTCOMES.len()] {
+        OUTCOMES
     }
 }
 
@@ -89,7 +89,7 @@ impl Picture {
     }
 
     /// The bars alone, for the strip above the list.
-    pub(super) fn chart(&self) -> Chart {
+    pub(crate) fn chart(&self) -> Chart {
         Chart::outcomes(&self.days, |day| day.date.to_string())
     }
 
@@ -136,21 +136,17 @@ fn median(median: Option<Median>) -> String {
     median.map_or_else(|| "–".to_owned(), span)
 }
 
-/// `of 120 decisions`
-fn of(median: Option<Median>, noun: &str) -> String {
+/// `Median of 120 decisions`
+fn of(median: Option<Median>, one: &str, many: &str) -> String {
     let count = median.map_or(0, |median| median.count);
-    format!("Median of {}", text::counted(count, noun))
+    format!("Median of {} {}", text::thousands(count), if count == 1 { one } else { many })
 }
 
 /// One kind of a day: `12, 11 delivered, 1 failed`.
 fn split(counts: Counts) -> String {
-    let mut words = text::thousands(counts.asked);
-    for (count, word) in [(counts.delivered, "delivered"), (counts.failed, "failed")] {
-        if count > 0 {
-            words += &format!(", {} {word}", text::thousands(count));
-        }
-    }
-    words
+    let part = |count: i64, word| (count > 0).then(|| format!("{} {word}", text::thousands(count)));
+    let parts = [part(counts.delivered, "delivered"), part(counts.failed, "failed")];
+    [Some(text::thousands(counts.asked))].into_iter().chain(parts).flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -5,3 +5,4 @@ pub(crate) mod browser;
 mod asking;
 mod deciding;
 mod everywhere;
+mod overview;
