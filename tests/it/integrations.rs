@@ -366,16 +366,13 @@ async fn an_admin_finds_out_whether_the_public_address_reaches_this_service() {
     assert!(page.contains(&format!("Asked was <code>{}</code>", service.url(""))), "{page}");
     assert_eq!(admin.get(CHECK).await.header("location"), Some(PAGE), "loading it again asks nothing");
 
-    // Each installation has an answer of its own, which depends on the question.
-    let other = Service::start().await;
+    // The answer depends on the question, and is the same wherever this installation runs.
     let answer = async |service: &Service, question: &str| {
         service.send(service.client().get(service.url(&format!("/webhooks/twilio/reach/{question}")))).await.text
     };
     let ours = answer(&service, "a").await;
     assert_eq!(ours.len(), 64, "{ours}");
     assert_ne!(ours, answer(&service, "b").await);
-    assert_ne!(ours, answer(&other, "a").await);
-    other.stop().await;
     let again = service.setup_again();
     service.stop().await;
     let again = again.start().await;

@@ -111,7 +111,9 @@ fn sound(path: &str, answer: &Answer) {
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
     assert_eq!(page.matches("<h1>").count(), 1, "{path}");
     assert!(page.contains("<title>[Sandbox] ") && page.contains("class=\"mode-bar\""), "{path}");
-    for forbidden in ["<script", "<style", " style=\"", " onclick", " onload"] {
+    let scripts = page.matches("<script").count();
+    assert_eq!(scripts, page.matches("<script src=\"/static/").count(), "{path}: no script of its own");
+    for forbidden in ["<style", " style=\"", " onclick", " onload"] {
         assert!(!page.contains(forbidden), "{path}: {forbidden}");
     }
 }
