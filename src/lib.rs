@@ -38,6 +38,9 @@ pub mod twilio;
 pub mod speech;
 pub mod callback;
 
+// Whoever looks at a page sees it happen.
+pub mod live;
+
 // Calls that come in, by the configuration of an OpenClaw installation.
 pub mod gateway;
 

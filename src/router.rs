@@ -8,7 +8,8 @@ use tower_http::timeout::TimeoutLayer;
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
 use crate::{
-    approval, audit, auth, callback, gateway, guard, integrations, metrics, operation, settings, speech, vault, web,
+    approval, audit, auth, callback, gateway, guard, integrations, live, metrics, operation, settings, speech, vault,
+    web,
 };
 
 /// The whole service as one router.
@@ -22,7 +23,7 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(integrations::arrival::router());
 
     // Whoever signed in, or holds a token. No other site can act in a person's name.
-    let waiting = operation::api::waiting().merge(audit::export::router());
+    let waiting = operation::api::waiting().merge(audit::export::router()).merge(live::router());
     let signed_in = Router::new()
         .merge(auth::router())
         .merge(auth::pages::router())

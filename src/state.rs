@@ -10,6 +10,7 @@ use crate::auth::{Passwords, TokenCache};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 use crate::dispatch::changes::Changes;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::operation::audio_look::Looker;
 use crate::operation::overview::Overview;
@@ -56,6 +57,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// Who changed, for those who wait.
     pub changes: Changes,
+    /// Who looks, and hears of it.
+    pub live: Live,
     /// Hashes and checks passwords, a few at a time.
     pub passwords: Passwords,
     /// Tokens that were found valid a moment ago.

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use axum_extra::extract::cookie::CookieJar;
 
 use crate::audit::Actor;
 use crate::auth::{Permission, Principal, Refusal, SignedIn};
@@ -15,7 +16,7 @@ use crate::state::AppState;
 use crate::web::banners::Banner;
 use crate::web::client::ClientAddress;
 use crate::web::correlation::CorrelationId;
-use crate::web::frame::{self, Frame, Place, Theme, html};
+use crate::web::frame::{self, Frame, Place, Shortcuts, Theme, html};
 use crate::web::views::ErrorPage;
 
 /// A person at a page of ours, with everything that a handler needs of them.
@@ -26,6 +27,7 @@ pub(crate) struct Visit {
     pub(crate) actor: Actor,
     pub(crate) correlation_id: String,
     theme: Theme,
+    shortcuts: Shortcuts,
 }
 
 impl FromRequestParts<AppState> for Visit {
@@ -33,12 +35,13 @@ impl FromRequestParts<AppState> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
         let SignedIn(principal) = SignedIn::from_request_parts(parts, app).await?;
-        let Ok(theme) = Theme::from_request_parts(parts, app).await;
+        let cookies = CookieJar::from_headers(&parts.headers);
+        let (theme, shortcuts) = (Theme::of(&cookies), Shortcuts::of(&cookies));
         let Ok(address) = ClientAddress::from_request_parts(parts, app).await;
         let Ok(correlation_id) = CorrelationId::from_request_parts(parts, app).await;
         principal.require(Permission::ReadOperations).map_err(Error::from)?;
         let actor = principal.actor(address, &correlation_id);
-        Ok(Self { app: app.clone(), principal, actor, correlation_id: correlation_id.0, theme })
+        Ok(Self { app: app.clone(), principal, actor, correlation_id: correlation_id.0, theme, shortcuts })
     }
 }
 
@@ -50,11 +53,12 @@ impl Visit {
 
     /// The frame of a page at this place, as things stand now.
     pub(crate) async fn frame(&self, place: Place) -> Result<Frame> {
-        let Self { app, principal, theme, .. } = self;
+        let Self { app, principal, theme, shortcuts, .. } = self;
         let mode = app.config.mode;
         let counts = store::counts(&app.db, &app.clock, mode);
         let (counts, hold) = tokio::try_join!(counts, hold::current(&app.db))?;
         let person = person(principal, &app.settings.current(), mode, counts, &hold, place);
+        let person = frame::SignedIn { shortcuts: *shortcuts, ..person };
         Ok(Frame::of(mode, *theme, person))
     }
 
@@ -116,5 +120,6 @@ fn person(
         held: reason,
         banners,
         place,
+        shortcuts: Shortcuts::default(),
     }
 }

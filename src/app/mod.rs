@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::gateway::spoken;
 use crate::guard::witness::{self, Witness};
 use crate::guard::{incarnation, mode};
+use crate::live::{self, Live};
 use crate::metrics::{self, Metrics};
 use crate::operation::audio_look::Looker;
 use crate::operation::overview::Overview;
@@ -309,6 +310,7 @@ impl Starting {
             vault,
             metrics,
             changes,
+            live: Live::default(),
             passwords,
             token_cache: TokenCache::default(),
             tasks: Tasks { tracker: TaskTracker::new(), stopping },
@@ -339,6 +341,7 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(cleaning::run(app.clone()));
     tracker.spawn(preparing::run(app.clone()));
     tracker.spawn(spoken::run(app.clone()));
+    tracker.spawn(live::run(app.clone()));
     tracker.spawn(metrics::keep_small(app.clone()));
     tracker.spawn(changes::tell_others(outbox, app.db.clone(), stopping.clone()));
 }

@@ -109,12 +109,19 @@ pub(super) async fn by_session(parts: &mut Parts, app: &AppState) -> Result<Opti
         return Ok(Some(known.clone()));
     }
     let Some(session) = cookie::presented(&app.public_url, &parts.headers) else { return Ok(None) };
-    let found = sessions::find(&app.db, &app.clock, session).await?;
+    let found = sessions::find(&app.db, &app.clock, session, is_in_background(&parts.headers)).await?;
     if let Some(principal) = &found {
         tracing::info!(event = "auth.verified", user = %principal.user, "by session");
         parts.extensions.insert(principal.clone());
     }
     Ok(found)
+}
+
+/// Whether a page asks this by itself, to stay up to date: then nobody need be sitting there, and a session must not be
+/// kept open by it. Whoever claims it falsely only loses by it.
+fn is_in_background(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+    headers.contains_key("x-background") || accepts.contains("text/event-stream")
 }
 
 async fn by_token(parts: &mut Parts, app: &AppState) -> Result<Principal> {

@@ -71,8 +71,14 @@ pub(super) async fn begin(
     Ok(credential)
 }
 
-/// The person whose session this is, if it has not ended. Notes at most once a minute that it was used.
-pub(super) async fn find(db: &PgPool, clock: &Clock, hash: CredentialHash) -> sqlx::Result<Option<Principal>> {
+/// The person whose session this is, if it has not ended. Notes at most once a minute that it was used; what a page asks
+/// for by itself (`in_background`) is no use of it.
+pub(super) async fn find(
+    db: &PgPool,
+    clock: &Clock,
+    hash: CredentialHash,
+    in_background: bool,
+) -> sqlx::Result<Option<Principal>> {
     let row = sqlx::query!(
         r#"
         with noted as (
@@ -82,6 +88,7 @@ pub(super) async fn find(db: &PgPool, clock: &Clock, hash: CredentialHash) -> sq
               and expires_at > clock_timestamp() + $2
               and last_seen_at > clock_timestamp() + $2 - $3::interval
               and last_seen_at < clock_timestamp() + $2 - interval '1 minute'
+              and not $4
         )
         select
             users.id as "id: UserId",
@@ -100,6 +107,7 @@ pub(super) async fn find(db: &PgPool, clock: &Clock, hash: CredentialHash) -> sq
         hash.0.as_slice(),
         clock.offset(),
         idle(),
+        in_background,
     )
     .fetch_optional(db)
     .await?;

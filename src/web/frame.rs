@@ -60,6 +60,8 @@ pub(crate) struct SignedIn {
     pub(crate) held: Option<String>,
     pub(crate) banners: Vec<Banner>,
     pub(crate) place: Place,
+    /// Whether single keys do something.
+    pub(crate) shortcuts: Shortcuts,
 }
 
 impl SignedIn {
@@ -68,7 +70,7 @@ impl SignedIn {
         [
             self.entry(Place::Operations, "/dashboard/operations", "list", "All operations"),
             Entry {
-                count: Some((self.waiting, Tone::Warn)),
+                count: Some(("waiting", self.waiting, Tone::Warn)),
                 ..self.entry(
                     Place::Waiting,
                     "/dashboard/operations?state=pending_approval",
@@ -77,7 +79,7 @@ impl SignedIn {
                 )
             },
             Entry {
-                count: Some((self.attention, Tone::Odd)),
+                count: Some(("attention", self.attention, Tone::Odd)),
                 ..self.entry(Place::Attention, "/dashboard/operations?attention=true", "warning", "Needs attention")
             },
         ]
@@ -116,7 +118,8 @@ pub(crate) struct Entry {
     pub(crate) address: &'static str,
     pub(crate) icon: &'static str,
     pub(crate) label: &'static str,
-    pub(crate) count: Option<(i64, Tone)>,
+    /// How many there are, under the name by which the number is kept up to date.
+    pub(crate) count: Option<(&'static str, i64, Tone)>,
     pub(crate) is_current: bool,
 }
 
@@ -152,13 +155,9 @@ impl Theme {
         cookies.get(Self::COOKIE).map_or(Self::Auto, |cookie| Self::parse(cookie.value()))
     }
 
-    /// The cookie that keeps the choice, for as long as browsers allow (400 days). It holds nothing worth hiding.
+    /// The cookie that keeps the choice.
     pub(crate) fn cookie(self) -> Cookie<'static> {
-        Cookie::build((Self::COOKIE, self.name()))
-            .path("/")
-            .same_site(SameSite::Lax)
-            .max_age(Duration::days(400))
-            .build()
+        kept(Self::COOKIE, self.name())
     }
 
     pub(crate) fn parse(value: &str) -> Self {
@@ -184,6 +183,44 @@ impl<S: Sync> FromRequestParts<S> for Theme {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self::of(&CookieJar::from_headers(&parts.headers)))
     }
+}
+
+/// Whether single keys are shortcuts (WCAG 2.1.4 wants a way to switch them off); kept in the cookie `shortcuts`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Shortcuts {
+    #[default]
+    On,
+    Off,
+}
+
+impl Shortcuts {
+    const COOKIE: &'static str = "shortcuts";
+
+    /// What the cookie says; on, unless somebody switched them off.
+    pub(crate) fn of(cookies: &CookieJar) -> Self {
+        cookies.get(Self::COOKIE).map_or(Self::On, |cookie| Self::parse(cookie.value()))
+    }
+
+    pub(crate) fn parse(value: &str) -> Self {
+        if value == "off" { Self::Off } else { Self::On }
+    }
+
+    /// The cookie that keeps the choice.
+    pub(crate) fn cookie(self) -> Cookie<'static> {
+        kept(Self::COOKIE, self.name())
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// A cookie that keeps a preference, for as long as browsers allow (400 days). It holds nothing worth hiding.
+fn kept(name: &'static str, value: &'static str) -> Cookie<'static> {
+    Cookie::build((name, value)).path("/").same_site(SameSite::Lax).max_age(Duration::days(400)).build()
 }
 
 /// What a colour means; the style sheet alone knows the colour.
@@ -254,6 +291,7 @@ impl Frame {
                 held: None,
                 banners: Vec::new(),
                 place,
+                shortcuts: Shortcuts::On,
             }),
         }
     }
@@ -301,5 +339,13 @@ mod tests {
         }
         assert_eq!(Theme::of(&CookieJar::new()), Theme::Auto);
         assert_eq!(Theme::parse("\"><script>"), Theme::Auto);
+    }
+
+    #[test]
+    fn shortcuts_stay_off_where_somebody_switched_them_off() {
+        for shortcuts in [Shortcuts::On, Shortcuts::Off] {
+            assert_eq!(Shortcuts::of(&CookieJar::new().add(shortcuts.cookie())), shortcuts);
+        }
+        assert_eq!(Shortcuts::of(&CookieJar::new()), Shortcuts::On);
     }
 }

@@ -19,6 +19,7 @@ mod gateway;
 mod histories;
 mod idempotency;
 mod integrations;
+mod live;
 mod metrics;
 mod migrations;
 mod model;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::detail;
+use super::list::ListQuery;
 use super::rights::Typed;
 use crate::approval::act::{self, Act};
 use crate::error::{Error, FieldProblem, Problem, Result};
@@ -12,7 +13,7 @@ use crate::operation::status::State;
 use crate::operation::store::Operation;
 use crate::operation::views::decision::SENT_AS;
 use crate::visit::{Visit, refusal};
-use crate::web::extract::{Form, Path};
+use crate::web::extract::{Form, Path, Query};
 use crate::web::frame::html;
 
 /// The fields of all the forms beside an operation; each form has some of them.
@@ -28,24 +29,25 @@ pub(super) struct ActForm {
 }
 
 /// A refused form stands at the address of its act; loading that again shows the operation.
-pub(super) async fn go_back(Path((id, _)): Path<(String, String)>) -> Redirect {
-    Redirect::to(&address(&id))
+pub(super) async fn go_back(Path((id, _)): Path<(String, String)>, Query(query): Query<ListQuery>) -> Redirect {
+    Redirect::to(&address(&id, &query))
 }
 
 pub(super) async fn submit(
     visit: Visit,
     Path((id, name)): Path<(String, String)>,
+    Query(query): Query<ListQuery>,
     Form(form): Form<ActForm>,
 ) -> Result<Response> {
     let (Some(operation), Some(act)) = (super::find(&visit, &id).await?, form.act(&name)) else {
         return super::not_found(&visit).await;
     };
     let Err(error) = perform(&visit, &operation, &form, act).await else {
-        return Ok(Redirect::to(&address(&id)).into_response());
+        return Ok(Redirect::to(&address(&id, &query)).into_response());
     };
     let problem = refusal(error)?;
     // As it stands now: what was refused may have been overtaken.
-    match detail::page(&visit, &id, Some((&problem, form.typed()))).await? {
+    match detail::page(&visit, &id, &query, Some((&problem, form.typed()))).await? {
         Some(page) => Ok(html(problem.status, &page)),
         None => super::not_found(&visit).await,
     }
@@ -102,6 +104,7 @@ fn two_sids() -> Problem {
     Problem { status: StatusCode::UNPROCESSABLE_ENTITY, ..Problem::invalid_fields(wrong) }
 }
 
-fn address(id: &str) -> String {
-    format!("/dashboard/operations/{id}")
+/// The operation, beside the list that it was chosen from.
+fn address(id: &str, query: &ListQuery) -> String {
+    format!("/dashboard/operations/{id}{}", query.suffix())
 }

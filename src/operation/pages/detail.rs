@@ -1,27 +1,61 @@
 //! One operation, whole.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use super::list::{self, ListQuery};
 use super::rights::{self, Reader, Typed};
 use super::{evidence, facts, notices, timeline};
 use crate::error::{Problem, Result};
 use crate::operation::status::State;
 use crate::operation::store::{self, Operation};
-use crate::operation::views::detail::OperationPage;
+use crate::operation::views::detail::{DetailPane, OperationPage};
 use crate::visit::Visit;
-use crate::web::extract::Path;
-use crate::web::frame::{Place, html};
+use crate::web::extract::{Path, Query};
+use crate::web::frame::{Frame, Place, html};
 
-pub(super) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Response> {
-    match page(&visit, &id, None).await? {
+/// The header by which a page of ours asks for a part of a page only.
+const PART: &str = "x-part";
+
+pub(super) async fn show(
+    visit: Visit,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response> {
+    if let Some(part) = headers.get(PART) {
+        // On the page of the list, or on its own.
+        let is_beside = part == "beside";
+        return match pane(&visit, &id, &query, None).await? {
+            Some((detail, _)) => Ok(html(StatusCode::OK, &DetailPane { is_beside, ..detail })),
+            None => super::not_found(&visit).await,
+        };
+    }
+    match page(&visit, &id, &query, None).await? {
         Some(page) => Ok(html(StatusCode::OK, &page)),
         None => super::not_found(&visit).await,
     }
 }
 
 /// The page of an operation; after a refused decision it says why, and keeps what was typed.
-pub(super) async fn page(visit: &Visit, id: &str, refused: Option<(&Problem, Typed)>) -> Result<Option<OperationPage>> {
+pub(super) async fn page(
+    visit: &Visit,
+    id: &str,
+    query: &ListQuery,
+    refused: Option<(&Problem, Typed)>,
+) -> Result<Option<OperationPage>> {
+    let Some((detail, frame)) = pane(visit, id, query, refused).await? else { return Ok(None) };
+    let counts = frame.signed_in.as_ref().map_or((0, 0), |person| (person.waiting, person.attention));
+    let list = list::pane(visit, query, counts, Some(detail.id.clone())).await?;
+    Ok(Some(OperationPage { frame, list, detail }))
+}
+
+async fn pane(
+    visit: &Visit,
+    id: &str,
+    query: &ListQuery,
+    refused: Option<(&Problem, Typed)>,
+) -> Result<Option<(DetailPane, Frame)>> {
     let Ok(id) = id.parse() else { return Ok(None) };
     let app = &visit.app;
     let mode = app.config.mode;
@@ -38,8 +72,9 @@ pub(super) async fn page(visit: &Visit, id: &str, refused: Option<(&Problem, Typ
     if let Some((problem, typed)) = refused {
         decision = rights::refused(decision, problem, &typed);
     }
-    Ok(Some(OperationPage {
-        frame,
+    let detail = DetailPane {
+        is_beside: false,
+        query: query.suffix(),
         now: app.clock.now(),
         id: operation.id.to_string(),
         status: facts::status(operation),
@@ -58,7 +93,8 @@ pub(super) async fn page(visit: &Visit, id: &str, refused: Option<(&Problem, Typ
         attempts: facts::attempts(&story),
         look_ups: evidence::look_ups(operation, &story, visit.is_masked()),
         reports: facts::reports(&story),
-    }))
+    };
+    Ok(Some((detail, frame)))
 }
 
 /// The earlier operation that this one may repeat, while that is to be decided.

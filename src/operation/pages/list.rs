@@ -5,11 +5,13 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::facts;
+use crate::auth::Permission;
 use crate::error::Result;
+use crate::id::OperationId;
 use crate::operation::content::Kind;
 use crate::operation::status::State;
 use crate::operation::store::{self, Cursor, Operation, Page};
-use crate::operation::views::list::{Filter, OperationsPage, Row, Rows};
+use crate::operation::views::list::{ChangedRows, Filter, ListPane, News, OperationsPage, Row, Rows};
 use crate::phone::PhoneNumber;
 use crate::visit::Visit;
 use crate::web::extract::Query;
@@ -30,38 +32,90 @@ pub(super) struct ListQuery {
     state: String,
     attention: String,
     cursor: String,
+    /// The newest operation that is known already.
+    after: String,
 }
+
+/// How many new operations are counted; beyond that, "more" says enough.
+const NEWS: i64 = 99;
+
+/// Most rows that are asked for again at once: those of a full page.
+const CHANGED: usize = (PAGE + 2 * URGENT) as usize;
 
 pub(super) async fn show(visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {
     let app = &visit.app;
+    let frame = visit.frame(place(&query.filter())).await?;
+    let counts = frame.signed_in.as_ref().map_or((0, 0), |person| (person.waiting, person.attention));
+    let (figures, list) = tokio::try_join!(app.overview.figures(app), pane(&visit, &query, counts, None),)?;
+    Ok(html(StatusCode::OK, &OperationsPage { frame, now: app.clock.now(), figures, list }))
+}
+
+/// The list under the filters of an address, with this operation marked in it.
+pub(super) async fn pane(
+    visit: &Visit,
+    query: &ListQuery,
+    (waiting, attention): (i64, i64),
+    selected: Option<String>,
+) -> Result<ListPane> {
     let filter = query.filter();
     let after: Option<Cursor> = query.cursor.parse().ok();
     let is_start = filter.is_empty() && after.is_none();
-    let frame = visit.frame(place(&filter)).await?;
-    let counts = frame.signed_in.as_ref().map_or((0, 0), |person| (person.waiting, person.attention));
-    let waiting = Filter { state: State::PendingApproval.to_string(), ..Filter::default() };
-    let attention = Filter { attention: true, ..Filter::default() };
-    let (figures, page, waiting, attention) = tokio::try_join!(
-        app.overview.figures(app),
-        read(&visit, &filter, after, PAGE),
-        urgent(&visit, &waiting, is_start && counts.0 > 0),
-        urgent(&visit, &attention, is_start && counts.1 > 0),
+    let [all_waiting, all_attention] = urgent_filters();
+    let (page, urgent, doubtful) = tokio::try_join!(
+        read(visit, &filter, after, PAGE),
+        urgent(visit, &all_waiting, is_start && waiting > 0),
+        urgent(visit, &all_attention, is_start && attention > 0),
     )?;
-    let older = page.next.map(|next| next.to_string());
-    let view = OperationsPage {
-        frame,
-        now: app.clock.now(),
-        figures,
+    Ok(ListPane {
+        now: visit.app.clock.now(),
         filter,
-        rows: arrange(waiting, attention, page.operations, visit.is_masked()),
-        older,
-        is_continued: after.is_some(),
+        cursor: after.map(|cursor| cursor.to_string()),
+        waiting,
+        attention,
+        may_decide: visit.principal.may(Permission::Decide),
+        selected,
+        rows: arrange(urgent, doubtful, page.operations, visit.is_masked()),
+        older: page.next.map(|next| next.to_string()),
+    })
+}
+
+/// Rows of a list that changed while it is on somebody's screen, as they are now.
+pub(super) async fn changed(
+    visit: Visit,
+    Query(ids): Query<Vec<(String, String)>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response> {
+    let app = &visit.app;
+    let ids: Vec<OperationId> =
+        ids.iter().filter(|(name, _)| name == "id").filter_map(|(_, id)| id.parse().ok()).take(CHANGED).collect();
+    let operations = store::find_all(&app.db, &app.clock, app.config.mode, &ids).await?;
+    let rows = ChangedRows {
+        now: app.clock.now(),
+        query: query.suffix(),
+        may_decide: visit.principal.may(Permission::Decide),
+        rows: operations.iter().map(|operation| row(operation, visit.is_masked())).collect(),
     };
-    Ok(html(StatusCode::OK, &view))
+    Ok(html(StatusCode::OK, &rows))
+}
+
+/// How many operations of this list came since.
+pub(super) async fn news(visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {
+    let app = &visit.app;
+    let after: OperationId = query.after.parse().unwrap_or(OperationId(uuid::Uuid::nil()));
+    let filter = query.filter();
+    let count = store::newer(&app.db, &app.clock, app.config.mode, &wanted(&filter), after, NEWS + 1).await?;
+    let news = News { address: filter.address(None), count: count.min(NEWS), is_more: count > NEWS };
+    Ok(html(StatusCode::OK, &news))
 }
 
 impl ListQuery {
-    fn filter(&self) -> Filter {
+    /// What the addresses beside this list end in.
+    pub(super) fn suffix(&self) -> String {
+        let cursor: Option<Cursor> = self.cursor.parse().ok();
+        self.filter().query(cursor.map(|cursor| cursor.to_string()).as_deref())
+    }
+
+    pub(super) fn filter(&self) -> Filter {
         let known = |text: &str, is_known: bool| if is_known { text.to_owned() } else { String::new() };
         Filter {
             q: self.q.trim().replace('\0', ""),
@@ -92,14 +146,26 @@ fn search(words: &str) -> Option<String> {
 
 async fn read(visit: &Visit, filter: &Filter, after: Option<Cursor>, limit: i64) -> Result<Page> {
     let app = &visit.app;
-    let filter = store::Filter {
+    Ok(store::list(&app.db, &app.clock, app.config.mode, &wanted(filter), after, limit).await?)
+}
+
+/// What the filters of an address ask the store for.
+fn wanted(filter: &Filter) -> store::Filter {
+    store::Filter {
         states: filter.state.parse().into_iter().collect(),
         kind: kind(&filter.kind),
         to: None,
         attention: filter.attention,
         search: search(&filter.q),
-    };
-    Ok(store::list(&app.db, &app.clock, app.config.mode, &filter, after, limit).await?)
+    }
+}
+
+/// People's work: what waits for a decision, and what needs attention.
+fn urgent_filters() -> [Filter; 2] {
+    [
+        Filter { state: State::PendingApproval.to_string(), ..Filter::default() },
+        Filter { attention: true, ..Filter::default() },
+    ]
 }
 
 async fn urgent(visit: &Visit, filter: &Filter, is_wanted: bool) -> Result<Vec<Operation>> {
@@ -140,7 +206,7 @@ mod tests {
             kind: kind.to_owned(),
             state: state.to_owned(),
             attention: attention.to_owned(),
-            cursor: String::new(),
+            ..ListQuery::default()
         };
         let nothing = Filter { q: "a".to_owned(), ..Filter::default() };
         assert_eq!(query("fax", "lost", "yes").filter(), nothing);

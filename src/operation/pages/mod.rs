@@ -9,6 +9,7 @@ mod help;
 mod list;
 mod new_call;
 mod new_sms;
+mod review;
 
 // From rows to what is shown.
 mod evidence;
@@ -40,6 +41,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/dashboard/operations", get(list::show).post(ask::submit))
         .route("/dashboard/operations/new-sms", get(ask::show_sms))
         .route("/dashboard/operations/new-call", get(ask::show_call))
+        .route("/dashboard/operations/news", get(list::news))
+        .route("/dashboard/operations/changed", get(list::changed))
+        .route("/dashboard/operations/review", get(review::show).post(review::submit))
         .route("/dashboard/operations/{id}", get(detail::show))
         .route("/dashboard/operations/{id}/{act}", get(act::go_back).post(act::submit))
         .merge(help::router())

@@ -104,12 +104,12 @@ impl Operation {
 /// `query_as!` of [`Operation`]: over the rows of `operations` that the tail chooses, or over an `o` and its `key` that a
 /// statement made just now, which `operations` does not show yet. `$1` is the clock's offset.
 macro_rules! select_operations {
-    ($tail:literal, $($argument:expr),* $(,)?) => {
+    ($tail:literal $(+ $more:literal)*, $($argument:expr),* $(,)?) => {
         select_operations!(
             with "",
             needs_attention "needs_attention(o, clock_timestamp() + $1::interval)",
             from "operations o left join idempotency_keys key on key.operation_id = o.id",
-            $tail,
+            $tail $(+ $more)*,
             $($argument),*
         )
     };
@@ -117,7 +117,7 @@ macro_rules! select_operations {
         with $with:literal,
         needs_attention $needs_attention:literal,
         from $from:literal,
-        $tail:literal,
+        $tail:literal $(+ $more:literal)*,
         $($argument:expr),* $(,)?
     ) => {
         sqlx::query_as!(
@@ -201,7 +201,7 @@ macro_rules! select_operations {
             join users requester on requester.id = o.requested_by
             left join users approver on approver.id = o.approved_by
             left join api_tokens token on token.id = o.requested_token
-            "# + $tail,
+            "# + $tail $(+ $more)*,
             $($argument),*
         )
     };

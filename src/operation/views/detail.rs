@@ -8,6 +8,7 @@ use super::{
     content::{Clip, Content, Kind, Recipient},
     decision::{Act, Again, Decision, Resolution, Right},
     evidence::LookUp,
+    list::ListPane,
     notice::Notice,
     status::Status,
     story::{Attempt, Decided, Event, Report},
@@ -16,10 +17,23 @@ use crate::operation::attention::Attention;
 use crate::web::frame::Frame;
 use crate::web::text;
 
+/// The page of one operation: the list it was chosen from, where the screen has room for both, and the operation.
 #[derive(Template)]
 #[template(path = "operations/detail.html")]
 pub(crate) struct OperationPage {
     pub(crate) frame: Frame,
+    pub(crate) list: ListPane,
+    pub(crate) detail: DetailPane,
+}
+
+/// One operation; a part of its page, and an answer of its own where only that part is asked for.
+#[derive(Template)]
+#[template(path = "operations/pane_detail.html")]
+pub(crate) struct DetailPane {
+    /// It stands on the page of the list, which has a heading already.
+    pub(crate) is_beside: bool,
+    /// What the addresses of this operation end in, so that the way back leads to the same list: empty, or `?` and filters.
+    pub(crate) query: String,
     pub(crate) now: OffsetDateTime,
     pub(crate) id: String,
     pub(crate) status: Status,
@@ -90,7 +104,7 @@ impl Request {
     }
 }
 
-impl OperationPage {
+impl DetailPane {
     /// `Review SMS to +1 415 555 0132` where a decision is asked for.
     fn title(&self) -> String {
         let kind = self.status.kind;
@@ -99,6 +113,11 @@ impl OperationPage {
             (_, Right::Granted(Resolution { is_urgent: true, .. })) => format!("Was this {} sent?", kind.noun()),
             _ => format!("{} to {}", kind.word(), self.recipient),
         }
+    }
+
+    /// What the window is called: the state first, which is what changes.
+    pub(crate) fn window_title(&self) -> String {
+        format!("{}: {} to {}", self.status.word(), self.status.kind.word(), self.recipient)
     }
 
     /// Whether more will be heard of it without anybody's doing.

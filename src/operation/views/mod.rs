@@ -12,6 +12,7 @@ pub(crate) mod new_sms;
 pub(crate) mod notice;
 #[cfg(test)]
 mod render;
+pub(crate) mod review;
 #[cfg(test)]
 mod samples;
 pub(crate) mod status;

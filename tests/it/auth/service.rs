@@ -90,6 +90,7 @@ impl Service {
             shared_keys: Arc::new([]),
             metrics: Metrics::new(config.mode, &clock),
             changes: Changes::new().0,
+            live: mission_control::live::Live::default(),
             config: Arc::new(config),
             db,
             clock,

@@ -6,3 +6,5 @@ mod asking;
 mod deciding;
 mod everywhere;
 mod overview;
+mod panes;
+mod together;

@@ -7,8 +7,9 @@ use super::{
     super::{
         content::{Clip, Content, Kind},
         decision::{Act, Again, Approval, Deadline, Decision, Resolution, Right},
-        detail::{OperationPage, Request},
+        detail::{DetailPane, OperationPage, Request},
         evidence::{Candidate, LookUp},
+        list::ListPane,
         notice::Notice,
         story::{Attempt, Decided, Event, Happening, Report},
     },
@@ -71,9 +72,24 @@ fn deadline() -> Deadline {
 }
 
 impl OperationPage {
+    /// One page for each sample, with its list beside it.
+    pub(in crate::operation::views) fn samples() -> Vec<(&'static str, Self)> {
+        DetailPane::samples().into_iter().map(|(name, detail)| (name, Self::around(detail))).collect()
+    }
+
+    pub(in crate::operation::views) fn around(detail: DetailPane) -> Self {
+        let list = if detail.recipient.is_masked { ListPane::sample_masked() } else { ListPane::sample() };
+        let is_held = detail.status.state == "failed";
+        let frame = if is_held { Frame::sample_held(Place::Operations) } else { Frame::sample(Place::Operations) };
+        Self { frame, list, detail }
+    }
+}
+
+impl DetailPane {
     pub(super) fn in_state(content: Content, state: &str) -> Self {
         Self {
-            frame: Frame::sample(Place::Operations),
+            is_beside: false,
+            query: "?state=failed&q=a%26b".to_owned(),
             now: NOW,
             id: ID.to_owned(),
             status: status(kind(&content), state),
@@ -296,7 +312,6 @@ impl OperationPage {
     fn failed() -> Self {
         let mut page = Self::sent("accepted", Some("undelivered"));
         page.status = status(Kind::Sms, "failed");
-        page.frame = Frame::sample_held(Place::Operations);
         page.notices = vec![Notice::Failed { reason: "It was not delivered.".to_owned(), code: Some(30_007) }];
         page.reports = vec![Report {
             at: NOW,

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::{
     content::{Clip, Content, Kind, Recipient},
-    list::{Filter, OperationsPage, Row, Rows},
+    list::{Filter, ListPane, OperationsPage, Row, Rows},
     new_call::{self, NewCallPage},
     new_sms::{self, NewSmsPage, Widest},
     status::Status,
@@ -53,7 +53,7 @@ fn recipient(number: &str) -> Recipient {
 
 fn row(state: &str, number: &str, content: Content, minutes: i64) -> Row {
     Row {
-        id: ID.to_owned(),
+        id: format!("019ab2c4-7e10-7c3a-9f21-{minutes:012}"),
         status: status(kind(&content), state),
         recipient: recipient(number),
         content,
@@ -68,16 +68,16 @@ fn row(state: &str, number: &str, content: Content, minutes: i64) -> Row {
     }
 }
 
-impl OperationsPage {
+impl ListPane {
     pub(super) fn sample() -> Self {
         Self {
-            frame: Frame::sample(Place::Operations),
             now: NOW,
-            figures: Figures {
-                standing: Standing { oldest_waiting: Some(NOW - Duration::minutes(11)), to_settle: 1, under_way: 1 },
-                picture: Some(Picture::sample(NOW).into()),
-            },
             filter: Filter::default(),
+            cursor: None,
+            waiting: 4,
+            attention: 2,
+            may_decide: true,
+            selected: None,
             rows: Rows {
                 waiting: vec![
                     row("pending_approval", "+14155550132", sms(HOSTILE), 4),
@@ -111,12 +111,37 @@ impl OperationsPage {
                 ],
             },
             older: Some("019ab29e".to_owned()),
-            is_continued: false,
+        }
+    }
+
+    fn sample_empty() -> Self {
+        Self { rows: Rows::default(), older: None, ..Self::sample() }
+    }
+
+    /// As a viewer sees it.
+    pub(super) fn sample_masked() -> Self {
+        let mut list = Self { may_decide: false, ..Self::sample() };
+        let Rows { waiting, attention, rest } = &mut list.rows;
+        [waiting, attention, rest].into_iter().flatten().for_each(|row| row.recipient.is_masked = true);
+        list
+    }
+}
+
+impl OperationsPage {
+    pub(super) fn sample() -> Self {
+        Self {
+            frame: Frame::sample(Place::Operations),
+            now: NOW,
+            figures: Figures {
+                standing: Standing { oldest_waiting: Some(NOW - Duration::minutes(11)), to_settle: 1, under_way: 1 },
+                picture: Some(Picture::sample(NOW).into()),
+            },
+            list: ListPane::sample(),
         }
     }
 
     pub(super) fn sample_empty() -> Self {
-        Self { rows: Rows::default(), figures: Figures::default(), older: None, ..Self::sample() }
+        Self { list: ListPane::sample_empty(), figures: Figures::default(), ..Self::sample() }
     }
 
     pub(super) fn sample_filtered() -> Self {
@@ -126,16 +151,16 @@ impl OperationsPage {
             state: "failed".to_owned(),
             attention: false,
         };
-        Self { filter, frame: Frame::sample_held(Place::Operations), ..Self::sample_empty() }
+        let list = ListPane { filter, ..ListPane::sample_empty() };
+        Self { list, frame: Frame::sample_held(Place::Operations), ..Self::sample_empty() }
     }
 
     /// The second page, for a viewer.
     pub(super) fn sample_continued() -> Self {
-        let mut page = Self::sample();
-        page.rows.waiting.clear();
-        page.rows.attention.clear();
-        page.rows.rest.iter_mut().for_each(|row| row.recipient.is_masked = true);
-        Self { is_continued: true, older: None, ..page }
+        let mut list = ListPane { cursor: Some("019ab2a0".to_owned()), older: None, ..ListPane::sample_masked() };
+        list.rows.waiting.clear();
+        list.rows.attention.clear();
+        Self { list, ..Self::sample() }
     }
 }
 

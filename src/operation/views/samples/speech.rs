@@ -3,12 +3,12 @@
 use super::super::{
     content::Clip,
     decision::{Act, Approval, Decision, Right},
-    detail::OperationPage,
+    detail::DetailPane,
     notice::Notice,
 };
 use super::{HOSTILE, speech};
 
-impl OperationPage {
+impl DetailPane {
     pub(super) fn pending_speech() -> Self {
         let clip = Clip::Ready { address: "/api/public/call-audio/q7Yc".to_owned(), bytes: 48_276 };
         let digest = "c07e93d1aa54".repeat(5) + "f2b6";

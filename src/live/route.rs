@@ -1,0 +1,76 @@
+//! The stream of one page: server-sent events, resumed by `Last-Event-ID`.
+//!
+//! <https://html.spec.whatwg.org/multipage/server-sent-events.html>
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use futures_util::stream::{self, Stream, StreamExt as _};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::Instant;
+
+use super::position::{self, Position};
+use super::{Line, line};
+use crate::auth::{Permission, Principal};
+use crate::error::{Error, Result};
+use crate::state::AppState;
+
+/// How often a quiet stream says that it lives; a page that hears nothing for two of these connects again.
+const BEAT: Duration = Duration::from_secs(15);
+
+/// A stream ends after this and is opened anew, so that whoever has signed out, or lost the right, stops hearing.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// What the browser waits before it connects again.
+const RETRY: Duration = Duration::from_millis(300);
+
+/// The stream; it outlives the time-out of requests.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new().route("/dashboard/live", get(listen))
+}
+
+async fn listen(principal: Principal, State(app): State<AppState>, headers: HeaderMap) -> Result<Response> {
+    principal.require(Permission::ReadOperations).map_err(Error::from)?;
+    let heard: Option<Position> =
+        headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());
+    // Before reading: a change in between is told twice rather than never.
+    let lines = app.live.subscribe();
+    let missed = match heard {
+        Some(heard) => position::changed_since(&app.db, app.config.mode, heard).await?,
+        None => Some(Vec::new()),
+    };
+    let first = line(&app.db, &app.clock, app.config.mode, missed).await?;
+    let first = stream::once(async move { event(&first).retry(RETRY) });
+    let events = first.chain(rest(lines, app)).map(Ok::<_, Infallible>);
+    Ok(Sse::new(events).into_response())
+}
+
+/// What comes after the first line, until the stream has lived long enough or the service stops.
+fn rest(lines: broadcast::Receiver<Arc<Line>>, app: AppState) -> impl Stream<Item = Event> {
+    let end = Instant::now() + LONGEST;
+    stream::unfold((lines, app.tasks.stopping), move |(mut lines, stopping)| async move {
+        let event = tokio::select! {
+            () = stopping.cancelled() => return None,
+            () = tokio::time::sleep_until(end) => return None,
+            heard = lines.recv() => match heard {
+                Ok(line) => event(&line),
+                // It comes back with its position, and is told what it missed.
+                Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+            },
+            () = tokio::time::sleep(BEAT) => Event::default().event("beat").data(""),
+        };
+        Some((event, (lines, stopping)))
+    })
+}
+
+fn event(line: &Line) -> Event {
+    let data = serde_json::to_string(line).unwrap_or_default();
+    Event::default().event("operations").id(line.position.to_string()).data(data)
+}
