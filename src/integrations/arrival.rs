@@ -146,7 +146,7 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
-            let _ = stream.read(&mut [0; 1_024]);
+            let _ = stream.read(&mut [0; 16_384]);
             let _ = stream.write_all(bytes.as_bytes());
         });
         address.to_string()

@@ -33,8 +33,9 @@ fn row<'a>(page: &'a str, day: &str) -> &'a str {
 }
 
 fn cell(row: &str, label: &str) -> String {
-    let mark = format!("data-label=\"{label}\">");
+    let mark = format!("data-label=\"{label}\"");
     let (_, rest) = row.split_once(&mark).unwrap_or_else(|| panic!("{label}: {row}"));
+    let (_, rest) = rest.split_once('>').expect("a cell");
     rest.split('<').next().unwrap_or_default().to_owned()
 }
 
