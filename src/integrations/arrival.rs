@@ -117,20 +117,22 @@ fn client() -> anyhow::Result<reqwest::Client> {
 }
 
 fn why(error: &reqwest::Error) -> Arrival {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let is_tls = |cause: &(dyn std::error::Error + 'static)| {
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause.is::<rustls::Error>() || inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
-    };
+    let mut causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     if error.is_timeout() {
         Arrival::TooLate
-    } else if causes.into_iter().any(is_tls) {
+    } else if causes.any(is_tls) {
         Arrival::NoTrust
     } else if error.is_connect() {
         Arrival::NoConnection
     } else {
         Arrival::BrokenOff
     }
+}
+
+/// An input error hides what it was made of from its sources.
+fn is_tls(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    cause.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
 }
 
 #[cfg(test)]
