@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-browser test torture smoke bench lint sqlx release
+.PHONY: help run setup test torture smoke bench lint sqlx release
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -12,11 +12,8 @@ help: ## Show this list.
 run: ## Check this machine, build, and start Mission Control on http://127.0.0.1:3000.
 	@scripts/run.sh
 
-setup: ## Install what is missing for building and testing (a C compiler, PostgreSQL).
+setup: ## Install what is missing for building and testing (a C compiler, PostgreSQL, Chromium and its driver).
 	@scripts/setup.sh
-
-setup-browser: ## Install Chromium and its driver too, for the tests that use a browser.
-	@scripts/setup.sh --browser
 
 test: ## Run all tests.
 	@scripts/test.sh
@@ -27,8 +24,8 @@ torture: ## Prove "at most once" at length: every point, a thousand faulty days,
 smoke: ## Send one SMS and place one call through the whole product, and show each step.
 	cargo test --test it smoke:: -- --nocapture
 
-bench: ## Measure asking against pgbench on this machine, in under four minutes after the build.
-	cargo bench --bench asking
+bench: ## Measure asking against pgbench, and the console with a million operations and a thousand open pages: eight minutes.
+	cargo bench --bench asking --bench console
 
 lint: ## Check formatting, lints, documentation, and that .sqlx fits the statements and the schema.
 	cargo fmt --check

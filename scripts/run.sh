@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 . scripts/load-env.sh
 
 if [ -n "${DATABASE_URL:-}" ]; then
-    scripts/setup.sh --no-postgres
+    scripts/setup.sh --to-run --no-postgres
 else
-    scripts/setup.sh
+    scripts/setup.sh --to-run
 fi
 
 listen=${MISSION_CONTROL_LISTEN:-127.0.0.1:3000}

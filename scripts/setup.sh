@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Sees to it that this machine can build and run Mission Control. On Debian and Ubuntu, as root or where sudo asks no
-# password, it installs what is missing; elsewhere it says in one line how to.
+# Sees to it that this machine can build, run and test Mission Control. On Debian and Ubuntu, as root or where sudo asks
+# no password, it installs what is missing; elsewhere it says in one line how to.
 #
-#   --browser      also Chromium and its driver
+#   --to-run       not what only the tests need: Chromium and its driver
 #   --strace       also strace, for `make torture`
 #   --no-postgres  not PostgreSQL: DATABASE_URL names one
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-browser=
+browser=yes
 strace=
 postgres=yes
 for argument in "$@"; do
     case $argument in
-        --browser) browser=yes ;;
+        --to-run) browser= ;;
         --strace) strace=yes ;;
         --no-postgres) postgres= ;;
         *) echo "unknown argument: $argument" >&2; exit 2 ;;
@@ -39,7 +39,8 @@ if [ -n "$postgres" ] && ! scripts/postgres-bin.sh >/dev/null; then
     missing="$missing postgresql"
 fi
 if [ -n "$browser" ]; then
-    command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null ||
+        [ -d "/Applications/Google Chrome.app" ] || missing="$missing chromium"
     command -v chromedriver >/dev/null || missing="$missing chromium-driver"
 fi
 if [ -n "$strace" ] && [ -z "$on_macos" ] && ! command -v strace >/dev/null; then
@@ -50,7 +51,7 @@ fi
 if [ -n "$on_macos" ]; then
     case $missing in *gcc*) echo "Missing: a C compiler. Install it with: xcode-select --install" >&2 ;; esac
     case $missing in *postgresql*) echo "Missing: PostgreSQL. Install it with: brew install postgresql@17" >&2 ;; esac
-    case $missing in *chromium*) echo "Missing: a browser. Install it with: brew install chromium chromedriver" >&2 ;; esac
+    case $missing in *chromium*) echo "Missing: a browser. Install it with: brew install --cask google-chrome chromedriver" >&2 ;; esac
     exit 1
 fi
 

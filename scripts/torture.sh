@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that `make test` runs a slice of: the model with larger budgets, every point at which the program can be
-# killed, paused or cut, the same at its system calls, every fault of Twilio's a hundred times, histories of three processes, and long clips. A seed repeats a run:
+# killed, paused or cut, the same at its system calls, every fault of Twilio's a hundred times, histories of three processes,
+# long clips, and every page in every width and colour. A seed repeats a run:
 #   MISSION_CONTROL_SEED=7 make torture
 # Some of it alone: scripts/torture.sh histories::
 set -euo pipefail
@@ -10,10 +11,10 @@ scripts/setup.sh --strace || true
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 proofs=("$@")
-[ "${#proofs[@]}" -gt 0 ] || proofs=(model:: sweep:: provider_faults:: histories:: clips::memory)
+[ "${#proofs[@]}" -gt 0 ] || proofs=(model:: sweep:: provider_faults:: histories:: clips::memory browser::)
 status=0
 MISSION_CONTROL_TORTURE=full cargo test --test it -- --nocapture --test-threads=1 "${proofs[@]}" 2>&1 | tee "$log" || status=$?
 echo
 echo "What it came to:"
-grep -E '^(model|sweep|provider_faults|histories|clips)[ :]|^test result' "$log" || true
+grep -E '^(model|sweep|provider_faults|histories|clips|browser)[ :]|^test result' "$log" || true
 exit "$status"

@@ -23,5 +23,5 @@ cp "$work/htmx.org/LICENSE" static/vendor/htmx/LICENSE.txt
 
 package axe-core "$axe"
 mkdir -p tests/vendor/axe-core
-cp "$work/axe-core/axe.min.js" "$work/axe-core/LICENSE" tests/vendor/axe-core/
+cp "$work/axe-core/axe.min.js" "$work/axe-core/LICENSE" "$work/axe-core/LICENSE-3RD-PARTY.txt" tests/vendor/axe-core/
 (cd tests/vendor && sha256sum axe-core/* >SHA256SUMS)

@@ -131,7 +131,7 @@
     setInterval(() => {
       if (!connection && holder.dataset.state !== "signed-out") {
         worry();
-        htmx.ajax("GET", "/dashboard/live", { source: holder });
+        htmx.ajax("GET", holder.getAttribute("hx-sse:connect"), { source: holder });
         return;
       }
       if (Date.now() - lastHeard < silence || document.hidden) return;

@@ -3,6 +3,7 @@
 
 mod client;
 mod pgbench;
+#[path = "../product/mod.rs"]
 mod product;
 mod report;
 mod requests;

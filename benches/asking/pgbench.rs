@@ -60,7 +60,7 @@ pub(crate) struct Pgbench {
 impl Pgbench {
     /// For whoever the one token of the product belongs to.
     pub(crate) async fn prepare(product: &Product) -> anyhow::Result<Self> {
-        let script = product.folder().join("create.sql");
+        let script = product.folder.path().join("create.sql");
         fs::write(&script, format!("{NUMBERING}{};\n", statement()?))?;
         let (owner, token) =
             sqlx::query_as("select user_id::text, id::text from api_tokens").fetch_one(&product.db).await?;
@@ -71,7 +71,7 @@ impl Pgbench {
     pub(crate) async fn create(&mut self, product: &Product, clients: u16, seconds: u16) -> anyhow::Result<f64> {
         self.runs += 1;
         let before = product.operations().await?;
-        let database = product.database();
+        let database = product.postgres.connect_options();
         let output = Command::new(&self.program)
             .args(["--no-vacuum", "--protocol", "prepared", "--jobs", "2"])
             .args(["--client", &clients.to_string(), "--time", &seconds.to_string()])

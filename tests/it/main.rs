@@ -10,6 +10,7 @@ mod auth;
 mod back_in_time;
 mod bad_days;
 mod bad_input;
+mod browser;
 mod callbacks;
 mod calls;
 mod clips;

@@ -39,8 +39,8 @@ pub(super) struct ListQuery {
 /// How many new operations are counted; beyond that, "more" says enough.
 const NEWS: i64 = 99;
 
-/// Most rows that are asked for again at once: those of a full page.
-const CHANGED: usize = (PAGE + 2 * URGENT) as usize;
+/// Most rows that are asked for again at once: more than a page has.
+const CHANGED: usize = 100;
 
 pub(super) async fn show(visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {
     let app = &visit.app;

@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use mission_control::private_postgres::{self, PrivatePostgres, Purpose};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
 /// The account whose reports are believed.
@@ -20,17 +19,18 @@ pub(crate) const AUTH_TOKEN: &str = "5d41402abc4b2a76b9719d911017c592";
 
 /// A running product, and a connection to its database beside it.
 pub(crate) struct Product {
-    process: Process,
-    postgres: PrivatePostgres,
+    pub(crate) process: Process,
+    pub(crate) postgres: PrivatePostgres,
     pub(crate) db: PgPool,
     pub(crate) url: String,
     pub(crate) address: SocketAddr,
-    folder: TempDir,
+    /// Gone afterwards.
+    pub(crate) folder: TempDir,
 }
 
 /// Killed when it is dropped.
-struct Process {
-    child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     /// Kept open: the program may go on writing.
     _output: BufReader<ChildStdout>,
 }
@@ -80,16 +80,6 @@ impl Product {
 
     pub(crate) async fn postgres_version(&self) -> anyhow::Result<String> {
         Ok(sqlx::query_scalar("show server_version").fetch_one(&self.db).await?)
-    }
-
-    /// How its database is reached.
-    pub(crate) fn database(&self) -> PgConnectOptions {
-        self.postgres.connect_options()
-    }
-
-    /// A folder that is gone afterwards.
-    pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
     }
 
     /// Resident memory in kB.
