@@ -5,6 +5,7 @@ pub mod audio_look;
 pub mod audio_url;
 pub mod content;
 pub mod message;
+pub mod overview;
 pub mod request;
 pub mod segments;
 pub mod speech;

@@ -6,5 +6,6 @@ mod asking;
 mod composing;
 mod deciding;
 mod everywhere;
+mod overview;
 mod panes;
 mod together;

@@ -13,7 +13,7 @@ use super::{
     status::Status,
 };
 use crate::operation::attention::Attention;
-use crate::operation::store::Figures;
+use crate::operation::overview::{Figures, Picture, Standing};
 use crate::web::frame::{Frame, Place};
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-23 14:33:00 UTC);
@@ -132,12 +132,8 @@ impl OperationsPage {
             frame: Frame::sample(Place::Operations),
             now: NOW,
             figures: Figures {
-                oldest_waiting: Some(NOW - Duration::minutes(11)),
-                to_settle: 1,
-                under_way: 1,
-                asked_today: 86,
-                delivered_today: 82,
-                failed_today: 4,
+                standing: Standing { oldest_waiting: Some(NOW - Duration::minutes(11)), to_settle: 1, under_way: 1 },
+                picture: Some(Picture::sample(NOW).into()),
             },
             list: ListPane::sample(),
         }
