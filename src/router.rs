@@ -14,12 +14,13 @@ use crate::{
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
-    // Anybody: is it alive, what do its pages look like, what does a call play.
+    // Anybody: is it alive, what do its pages look like, what does a call play, is this the public address.
     let open = Router::new()
         .merge(web::health::router())
         .merge(web::assets::router())
         .merge(speech::test_recording::router())
-        .merge(speech::clips::router());
+        .merge(speech::clips::router())
+        .merge(integrations::arrival::router());
 
     // Whoever signed in, or holds a token. No other site can act in a person's name.
     let waiting = operation::api::waiting().merge(audit::export::router()).merge(live::router());
@@ -30,6 +31,7 @@ pub(crate) fn router(app: &AppState) -> Router {
         .merge(approval::api::router())
         .merge(guard::api::router())
         .merge(operation::pages::router())
+        .merge(operation::overview::router())
         .merge(gateway::router())
         .merge(guard::page::router())
         .merge(integrations::pages::router())

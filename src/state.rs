@@ -13,6 +13,7 @@ use crate::dispatch::changes::Changes;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::operation::audio_look::Looker;
+use crate::operation::overview::Overview;
 use crate::settings::Settings;
 use crate::speech::catalogue::Catalogue;
 use crate::speech::clips::ClipStore;
@@ -48,6 +49,8 @@ pub struct AppState {
     pub catalogue: Catalogue,
     /// Looks at recordings elsewhere.
     pub looker: Looker,
+    /// How the last days went, as it was counted a moment ago.
+    pub overview: Overview,
     /// Keys other than the auth token with which Twilio may sign.
     pub shared_keys: Arc<[SharedKey]>,
     /// Figures for Prometheus.

@@ -11,6 +11,7 @@ use crate::auth::{Permission, Principal, Refusal, SignedIn};
 use crate::config::{Mode, Operating};
 use crate::error::{Error, Problem, Result};
 use crate::guard::hold::{self, Hold};
+use crate::live::position;
 use crate::operation::store::{self, Counts};
 use crate::state::AppState;
 use crate::web::banners::Banner;
@@ -56,9 +57,9 @@ impl Visit {
         let Self { app, principal, theme, shortcuts, .. } = self;
         let mode = app.config.mode;
         let counts = store::counts(&app.db, &app.clock, mode);
-        let (counts, hold) = tokio::try_join!(counts, hold::current(&app.db))?;
+        let (since, counts, hold) = tokio::try_join!(position::now(&app.db), counts, hold::current(&app.db))?;
         let person = person(principal, &app.settings.current(), mode, counts, &hold, place);
-        let person = frame::SignedIn { shortcuts: *shortcuts, ..person };
+        let person = frame::SignedIn { shortcuts: *shortcuts, live_since: since.to_string(), ..person };
         Ok(Frame::of(mode, *theme, person))
     }
 
@@ -121,5 +122,6 @@ fn person(
         banners,
         place,
         shortcuts: Shortcuts::default(),
+        live_since: String::new(),
     }
 }

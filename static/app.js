@@ -131,7 +131,7 @@
     setInterval(() => {
       if (!connection && holder.dataset.state !== "signed-out") {
         worry();
-        htmx.ajax("GET", "/dashboard/live", { source: holder });
+        htmx.ajax("GET", holder.getAttribute("hx-sse:connect"), { source: holder });
         return;
       }
       if (Date.now() - lastHeard < silence || document.hidden) return;
@@ -306,5 +306,53 @@ document.addEventListener("submit", async (event) => {
 });
 
 // --- Compose -----------------------------------------------------------------------------------------------------------
+{
+  // What is said about the form follows what is typed: the server looks it over, and each part goes to its place.
+  let timer, asked;
+
+  const look = async (form) => {
+    asked?.abort();
+    asked = new AbortController();
+    try {
+      const body = new URLSearchParams(new FormData(form));
+      const answer = await fetch(form.dataset.check, { method: "POST", body, signal: asked.signal });
+      if (!answer.ok || answer.redirected) return;
+      const told = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of told.querySelectorAll("body > [id]")) {
+        const place = document.getElementById(part.id);
+        // What has not changed is not said again.
+        if (place && place.innerHTML.trim() !== part.innerHTML.trim()) place.replaceChildren(...part.childNodes);
+      }
+    } catch {
+      // The next pause in typing asks again, and the button looks over everything.
+    }
+  };
+
+  const typed = (event) => {
+    const form = event.target.closest("form[data-check]");
+    if (!form) return;
+    clearTimeout(timer);
+    timer = setTimeout(look, 300, form);
+  };
+  document.addEventListener("input", typed);
+  document.addEventListener("change", typed);
+
+  // One press, one request. The key makes one operation of two anyway; this shows that the first press counted.
+  const free = (form) => {
+    delete form.dataset.underWay;
+    for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-disabled");
+  };
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-once]");
+    if (!form || event.defaultPrevented) return;
+    if (form.dataset.underWay) return event.preventDefault();
+    form.dataset.underWay = "true";
+    // After the event, so that the pressed button is still part of what is sent.
+    setTimeout(() => { for (const button of form.querySelectorAll("button")) button.setAttribute("aria-disabled", "true"); });
+    // A request that was stopped leaves the page as it is.
+    setTimeout(free, 15000, form);
+  });
+  addEventListener("pageshow", () => document.querySelectorAll("form[data-once]").forEach(free));
+}
 
 // --- Vault -------------------------------------------------------------------------------------------------------------

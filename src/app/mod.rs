@@ -34,6 +34,7 @@ use crate::guard::{incarnation, mode};
 use crate::live::{self, Live};
 use crate::metrics::{self, Metrics};
 use crate::operation::audio_look::Looker;
+use crate::operation::overview::Overview;
 use crate::router;
 use crate::sandbox::Pace;
 use crate::settings::{Settings, SettingsError};
@@ -301,6 +302,7 @@ impl Starting {
             shared_keys: shared_keys(config),
             clips: ClipStore::open(config)?,
             looker: Looker::new(config.mode)?,
+            overview: Overview::default(),
             config: Arc::new(config.clone()),
             db,
             clock: self.clock.clone(),

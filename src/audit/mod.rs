@@ -8,11 +8,12 @@ mod list;
 pub(crate) mod mask;
 mod query;
 
-// How it is read: by programs, by people, as a table.
+// How it is read: by programs, by people, as a table or a document.
 mod api;
 mod csv;
 mod difference;
 pub(crate) mod export;
+mod json;
 mod pages;
 pub(crate) mod views;
 mod words;

@@ -135,7 +135,7 @@ impl AuditPage {
     }
 
     fn json(&self) -> String {
-        self.query.address("/api/audit", None)
+        self.query.address("/dashboard/audit.json", None)
     }
 
     fn days(&self) -> Vec<Day<'_>> {

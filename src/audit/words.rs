@@ -102,7 +102,10 @@ pub(super) const SUBJECTS: [Subject; 12] = [
             ("user.password_changed", "Changed the password"),
             ("user.password_reset", "Reset the password"),
             ("user.added", "Added a person"),
+            ("user.role_changed", "Changed a role"),
             ("user.disabled", "Disabled a person"),
+            ("user.enabled", "Enabled a person again"),
+            ("user.sessions_ended", "Ended sessions"),
         ],
     },
     Subject {

@@ -1,6 +1,7 @@
 //! Who is asking. People sign in with a password and hold a session; programs bring an API token that acts for a person.
 //! Either way a handler gets a [`Principal`] and asks it whether it may.
 
+mod browser;
 mod credential;
 mod email;
 mod network;
@@ -15,6 +16,7 @@ mod throttle;
 
 // What is kept of people and of their ways in.
 pub mod first_admin;
+mod open_sessions;
 mod sessions;
 pub mod standing;
 mod token_cache;

@@ -15,10 +15,10 @@ use crate::error::Result;
 use crate::id::UserId;
 
 /// A session ends this long after its last request.
-const IDLE: Duration = Duration::from_mins(30);
+pub(super) const IDLE: Duration = Duration::from_mins(30);
 
 /// A session ends this long after it began, however busy.
-const LONGEST: Duration = Duration::from_hours(12);
+pub(super) const LONGEST: Duration = Duration::from_hours(12);
 
 /// Ended sessions that one sign-in removes at most.
 const SWEEP: i64 = 100;

@@ -4,6 +4,7 @@
 mod clips;
 mod layers;
 mod operating;
+mod prices;
 mod public_url;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use url::Url;
 pub use clips::{Bucket, ClipStorage};
 pub(crate) use operating::is_speech_id;
 pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, VoiceSettings, WrongSetting};
+pub(crate) use prices::CURRENCIES;
+pub use prices::{InvalidPrice, Price, Prices};
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -189,6 +192,7 @@ struct File {
     dispatch: Dispatch,
     api: Api,
     voice: VoiceSettings,
+    prices: Prices,
 }
 
 impl Config {
@@ -231,7 +235,13 @@ impl Config {
                 elevenlabs_api_key: environment.secret("ELEVENLABS_API_KEY"),
             },
             webhook_shared_keys: shared_keys(environment)?,
-            operating: Operating { approval: file.approval, dispatch: file.dispatch, api: file.api, voice: file.voice },
+            operating: Operating {
+                approval: file.approval,
+                dispatch: file.dispatch,
+                api: file.api,
+                voice: file.voice,
+                prices: file.prices,
+            },
             locked,
         };
         config.operating.validate()?;

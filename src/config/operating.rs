@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Mode;
+use super::prices::{CURRENCIES, Prices};
 
 /// A choice that is the safe one in live mode and the convenient one in the sandbox, unless it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub struct Operating {
     pub api: Api,
     /// Who speaks in calls from text.
     pub voice: VoiceSettings,
+    /// What an SMS and a call are estimated to cost.
+    pub prices: Prices,
 }
 
 /// Settings of the approval; see `config/default.toml`.
@@ -215,6 +218,12 @@ impl Operating {
             let remedy = "Choose 1 to 8760 hours.".to_owned();
             WrongSetting { setting: "voice.clips_kept_hours", value: hours.to_string(), remedy }
         });
-        seconds.chain(rates).chain(ids).chain(hours).collect()
+        let currency = Some(&self.prices.currency).filter(|chosen| CURRENCIES.iter().all(|(known, _)| chosen != known));
+        let currency = currency.map(|chosen| {
+            let known: Vec<&str> = CURRENCIES.iter().map(|(known, _)| *known).collect();
+            let value = format!("{:?}", chosen.chars().take(40).collect::<String>());
+            WrongSetting { setting: "prices.currency", value, remedy: format!("Choose one of {}.", known.join(", ")) }
+        });
+        seconds.chain(rates).chain(ids).chain(hours).chain(currency).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
-use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::Losses;
@@ -29,6 +29,8 @@ const RECONNECT: Duration = Duration::from_secs(1);
 pub struct Changes {
     here: broadcast::Sender<OperationId>,
     elsewhere: mpsc::UnboundedSender<OperationId>,
+    /// How often the other processes began to be heard.
+    hearing: watch::Sender<u64>,
     wake: Arc<Notify>,
     speak: Arc<Notify>,
 }
@@ -41,7 +43,10 @@ impl Changes {
     pub fn new() -> (Self, Outbox) {
         let (elsewhere, outbox) = mpsc::unbounded_channel();
         let (here, _) = broadcast::channel(1024);
-        (Self { here, elsewhere, wake: Arc::default(), speak: Arc::default() }, Outbox(outbox))
+        (
+            Self { here, elsewhere, hearing: watch::Sender::default(), wake: Arc::default(), speak: Arc::default() },
+            Outbox(outbox),
+        )
     }
 
     /// An operation changed, and that is committed. Whoever made it due also calls [`Changes::wake`]: the dispatcher's
@@ -70,6 +75,11 @@ impl Changes {
     /// The changes from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<OperationId> {
         self.here.subscribe()
+    }
+
+    /// Changes when the other processes are heard again: what they said meanwhile has to be looked up.
+    pub(crate) fn hearing(&self) -> watch::Receiver<u64> {
+        self.hearing.subscribe()
     }
 
     /// Returns when something changed that the dispatcher may have to do with.
@@ -139,6 +149,7 @@ async fn hear(changes: &Changes, listener: &PgPool, losses: &Losses) -> sqlx::Re
     losses.note();
     // What changed while nobody listened is found by the dispatcher's look.
     changes.wake.notify_one();
+    changes.hearing.send_modify(|times| *times += 1);
     while let Some(notification) = listener.try_recv().await? {
         notification.payload().split(',').filter_map(|id| id.parse().ok()).for_each(|id| changes.spread(id));
         changes.wake();

@@ -1,5 +1,7 @@
 //! Whether the ways to the providers work: the evidence that there is, and tests that go the way of everything else.
 
+pub(crate) mod arrival;
+mod arrival_words;
 mod evidence;
 mod follow;
 pub(crate) mod pages;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
+use super::arrival::{self, Arrival};
 use super::views::{Access, Address, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio};
 use super::{NOTE, evidence, follow};
 use crate::audit::mask;
@@ -39,6 +40,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/dashboard/integrations/test-sms", go_back().post(test_sms))
         .route("/dashboard/integrations/test-call", go_back().post(test_call))
         .route("/dashboard/integrations/test-speech", go_back().post(test_speech))
+        .route("/dashboard/integrations/check-address", go_back().post(check_address))
 }
 
 #[derive(Deserialize)]
@@ -73,8 +75,15 @@ struct Again {
     errors: Vec<FormError>,
 }
 
+/// What the page says beside what is so, once.
+#[derive(Default)]
+struct Beside {
+    again: Option<Again>,
+    arrival: Option<Arrival>,
+}
+
 async fn show(visit: Visit, Query(query): Query<PageQuery>) -> Result<Response> {
-    Ok(html(StatusCode::OK, &page(&visit, &query.test, None).await?))
+    Ok(html(StatusCode::OK, &page(&visit, &query.test, Beside::default()).await?))
 }
 
 async fn test_sms(visit: Visit, Form(form): Form<AskForm>) -> Result<Response> {
@@ -95,6 +104,13 @@ async fn test_speech(visit: Visit, Form(mut form): Form<AskForm>) -> Result<Resp
     test(visit, Trial::Speech, form).await
 }
 
+/// Answers with the page at once: what was found is not kept.
+async fn check_address(visit: Visit) -> Result<Response> {
+    visit.principal.require(Permission::ManageVault)?;
+    let arrival = Some(arrival::ask(&visit.app).await);
+    Ok(html(StatusCode::OK, &page(&visit, "", Beside { arrival, ..Beside::default() }).await?))
+}
+
 async fn test(visit: Visit, trial: Trial, mut form: AskForm) -> Result<Response> {
     visit.principal.require(Permission::AskOperations)?;
     NOTE.clone_into(&mut form.note);
@@ -102,7 +118,10 @@ async fn test(visit: Visit, trial: Trial, mut form: AskForm) -> Result<Response>
         Ok(id) => Ok(Redirect::to(&format!("{PAGE}?test={id}")).into_response()),
         Err(Refused { status, errors }) => {
             let errors = errors.into_iter().map(|error| of_form(trial, error)).collect();
-            Ok(html(status, &page(&visit, "", Some(Again { trial, form, errors })).await?))
+            Ok(html(
+                status,
+                &page(&visit, "", Beside { again: Some(Again { trial, form, errors }), ..Beside::default() }).await?,
+            ))
         }
     }
 }
@@ -124,7 +143,7 @@ fn of_form(trial: Trial, error: FormError) -> FormError {
     FormError { field, ..error }
 }
 
-async fn page(visit: &Visit, test: &str, again: Option<Again>) -> Result<IntegrationsPage> {
+async fn page(visit: &Visit, test: &str, Beside { again, arrival }: Beside) -> Result<IntegrationsPage> {
     let (app, mode) = (&visit.app, visit.app.config.mode);
     let (frame, entries, verification, speech_verification, evidence, speech, followed, tests) = tokio::try_join!(
         visit.frame(Place::Integrations),
@@ -165,6 +184,7 @@ async fn page(visit: &Visit, test: &str, again: Option<Again>) -> Result<Integra
         elevenlabs,
         may_manage: visit.principal.may(Permission::ManageVault),
         address: address(app),
+        arrival,
         latest: tests.into_iter().map(|test| latest(visit, test)).collect(),
         correlation_id: if errors.is_empty() { String::new() } else { visit.correlation_id.clone() },
         errors,
@@ -205,13 +225,13 @@ async fn forms(visit: &Visit, twilio: &Twilio, elevenlabs: &Speech, again: Optio
 }
 
 fn address(app: &AppState) -> Address {
-    let path = |door: &str| app.public_url.join(&format!("/webhooks/twilio/{door}/…"));
+    let path = |door: &str| app.public_url.join(&format!("/webhooks/twilio/{door}/"));
     let reach = match app.config.mode {
         Mode::Sandbox => Reach::Here,
         Mode::Live if AudioUrl::parse(&test_recording::address(&app.public_url), Mode::Live).is_ok() => Reach::Public,
         Mode::Live => Reach::Private,
     };
-    Address { messages: path("message-status"), calls: path("call-status"), reach }
+    Address { public: app.public_url.to_string(), messages: path("message-status"), calls: path("call-status"), reach }
 }
 
 fn news(visit: &Visit, attempt: evidence::Attempt) -> News {

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::arrival::Arrival;
 use super::views::{
     Access, Address, Fetch, Followed, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio,
 };
@@ -80,7 +81,13 @@ impl IntegrationsPage {
             },
             may_manage: true,
             forms: Forms::Granted { sms: form(), call: form(), speech: Some(form()), is_held: true },
-            address: Address { messages: text.to_owned(), calls: text.to_owned(), reach: Reach::Here },
+            arrival: Some(Arrival::Elsewhere(502)),
+            address: Address {
+                public: text.to_owned(),
+                messages: text.to_owned(),
+                calls: text.to_owned(),
+                reach: Reach::Here,
+            },
             latest: vec![test("delivered"), test("failed")],
             errors: Vec::new(),
             correlation_id: String::new(),
@@ -93,6 +100,7 @@ impl IntegrationsPage {
         let sample = Self::sample(text);
         Self {
             followed: None,
+            arrival: Some(Arrival::Here),
             is_unknown_test: true,
             twilio: Twilio { accepted: None, failed: None, reported_at: None, ..sample.twilio },
             latest: Vec::new(),
@@ -132,6 +140,7 @@ impl IntegrationsPage {
                 is_nowhere: false,
             },
             may_manage: false,
+            arrival: None,
             forms: Forms::Denied("An operator can send a test SMS and place a test call."),
             address: Address { reach: Reach::Private, ..sample.address },
             errors: Vec::new(),

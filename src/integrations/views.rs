@@ -3,6 +3,7 @@
 use askama::Template;
 use time::OffsetDateTime;
 
+use super::arrival::Arrival;
 use crate::operation::content::Kind;
 use crate::operation::pages::ask::AskForm;
 use crate::operation::views::content::Recipient;
@@ -26,6 +27,8 @@ pub(crate) struct IntegrationsPage {
     pub(crate) may_manage: bool,
     pub(crate) forms: Forms,
     pub(crate) address: Address,
+    /// What a check of the public address has just found.
+    pub(crate) arrival: Option<Arrival>,
     /// The newest first.
     pub(crate) latest: Vec<Latest>,
     pub(crate) errors: Vec<FormError>,
@@ -127,6 +130,9 @@ pub(crate) struct TestForm {
 
 /// Where Twilio reports to.
 pub(crate) struct Address {
+    /// Without a path.
+    pub(crate) public: String,
+    /// How the addresses of reports begin.
     pub(crate) messages: String,
     pub(crate) calls: String,
     pub(crate) reach: Reach,

@@ -3,7 +3,7 @@
 //!
 //! One task a process gathers what was announced and asks the database once for all its pages; nothing polls.
 
-mod position;
+pub(crate) mod position;
 mod route;
 
 use std::sync::Arc;
@@ -23,6 +23,9 @@ use crate::state::AppState;
 
 /// How long changes are gathered: a person does not see the difference, and a burst becomes few lines.
 const GATHERING: Duration = Duration::from_millis(100);
+
+/// Pause before a database that is away is asked again.
+const AWAY: Duration = Duration::from_secs(1);
 
 /// Most ids in one line; beyond that a page is told to load itself again.
 const MOST: usize = 200;
@@ -68,29 +71,45 @@ impl Live {
 /// Tells the pages of this process what changed, here or in another process, until the service stops.
 pub(crate) async fn run(app: AppState) {
     let mut changes = app.changes.subscribe();
+    let mut hearing = app.changes.hearing();
+    let mut told = None;
     loop {
-        let first = tokio::select! {
-            () = app.tasks.stopping.cancelled() => return,
-            first = changes.recv() => first,
-        };
         let mut ids = Some(Vec::new());
-        if !gather(&mut ids, first) {
-            return;
+        tokio::select! {
+            () = app.tasks.stopping.cancelled() => return,
+            first = changes.recv() => if !gather(&mut ids, first) { return },
+            Ok(()) = hearing.changed() => ids = missed(&app, told).await,
         }
         if app.live.listeners() == 0 {
+            told = None;
             continue;
         }
         tokio::time::sleep(GATHERING).await;
         while !changes.is_empty() {
             gather(&mut ids, changes.recv().await);
         }
-        match line(&app.db, &app.clock, app.config.mode, ids).await {
-            // Fails if the last page has gone meanwhile.
-            Ok(line) => drop(app.live.lines.send(Arc::new(line))),
-            // Its pages learn it with the next change; their streams end too if the database stays away.
-            Err(error) => tracing::debug!(event = "live.not_told", %error, "a change was not told to the open pages"),
+        while let Err(error) = tell(&app, &mut told, &mut ids).await {
+            tracing::debug!(event = "live.not_told", %error, "the open pages are told when the database is back");
+            ids = None;
+            tokio::select! {
+                () = app.tasks.stopping.cancelled() => return,
+                () = tokio::time::sleep(AWAY) => {}
+            }
         }
     }
+}
+
+async fn tell(app: &AppState, told: &mut Option<Position>, ids: &mut Option<Vec<OperationId>>) -> sqlx::Result<()> {
+    let line = line(&app.db, &app.clock, app.config.mode, ids.take()).await?;
+    *told = Some(line.position);
+    // Fails if the last page has gone meanwhile.
+    drop(app.live.lines.send(Arc::new(line)));
+    Ok(())
+}
+
+/// What other processes changed while nobody here heard them; `None` is anything.
+async fn missed(app: &AppState, told: Option<Position>) -> Option<Vec<OperationId>> {
+    position::changed_since(&app.db, app.config.mode, told?).await.ok().flatten()
 }
 
 /// Takes in one announcement. False if there will be no more.

@@ -1,5 +1,5 @@
 //! How far a page has heard: the number of an audit line, since every change of an operation writes one in the same
-//! transaction. Numbers are handed out before commits, so whoever comes back is told a stretch before it once more.
+//! transaction. Numbers are handed out before commits, so whoever comes back is told the moments before it once more.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,15 +10,17 @@ use super::MOST;
 use crate::config::Mode;
 use crate::id::OperationId;
 
-/// Audit lines that may still have been uncommitted when a later one was read.
+/// Audit lines that may still have been uncommitted when a later one was read: so many at most, and no older than this
+/// many seconds; every transaction that writes one is shorter.
 const OVERLAP: i64 = 500;
+const OVERLAP_SECONDS: f64 = 10.0;
 
 /// Lines that are looked through for a page that comes back; one that was away for longer loads itself again.
 const REACH: i64 = 20_000;
 
 /// The last audit line that a page has heard about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position(i64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub(crate) struct Position(i64);
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +37,7 @@ impl FromStr for Position {
 }
 
 /// Where the service stands.
-pub(super) async fn now(db: &PgPool) -> sqlx::Result<Position> {
+pub(crate) async fn now(db: &PgPool) -> sqlx::Result<Position> {
     sqlx::query_scalar!(r#"select coalesce(max(id), 0) as "position!" from audit_lines"#)
         .fetch_one(db)
         .await
@@ -47,12 +49,14 @@ pub(super) async fn now(db: &PgPool) -> sqlx::Result<Position> {
 pub(super) async fn changed_since(db: &PgPool, mode: Mode, since: Position) -> sqlx::Result<Option<Vec<OperationId>>> {
     let rows = sqlx::query!(
         r#"
-        with newest as (select coalesce(max(id), 0) as id from audit_lines)
+        with newest as (select coalesce(max(id), 0) as id from audit_lines),
+        known as (select at from audit_lines where id <= $1 order by id desc limit 1)
         select distinct on (line.object)
             substr(line.object, length('operation/') + 1)::uuid as "id!: OperationId",
             newest.id - $1 > $2 as "is_far!"
         from newest, audit_lines line
         where line.id > greatest($1 - $3, newest.id - $2)
+            and (line.id > $1 or line.at > (select at from known) - make_interval(secs => $6))
             and line.object like 'operation/%'
             and line.mode = $4
         limit $5
@@ -62,6 +66,7 @@ pub(super) async fn changed_since(db: &PgPool, mode: Mode, since: Position) -> s
         OVERLAP,
         mode.as_str(),
         i64::try_from(MOST).unwrap_or(i64::MAX) + 1,
+        OVERLAP_SECONDS,
     )
     .fetch_all(db)
     .await?;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use futures_util::stream::{self, Stream, StreamExt as _};
+use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 
@@ -21,6 +22,7 @@ use super::{Line, line};
 use crate::auth::{Permission, Principal};
 use crate::error::{Error, Result};
 use crate::state::AppState;
+use crate::web::extract::Query;
 
 /// How often a quiet stream says that it lives; a page that hears nothing for two of these connects again.
 const BEAT: Duration = Duration::from_secs(15);
@@ -36,21 +38,33 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new().route("/dashboard/live", get(listen))
 }
 
-async fn listen(principal: Principal, State(app): State<AppState>, headers: HeaderMap) -> Result<Response> {
+/// What a page knows when it opens its first stream; afterwards it sends `Last-Event-ID`.
+#[derive(Deserialize)]
+struct Since {
+    since: Option<Position>,
+}
+
+async fn listen(
+    principal: Principal,
+    State(app): State<AppState>,
+    Query(Since { since }): Query<Since>,
+    headers: HeaderMap,
+) -> Result<Response> {
     principal.require(Permission::ReadOperations).map_err(Error::from)?;
-    let heard: Option<Position> =
-        headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let heard: Option<Position> = last.and_then(|value| value.parse().ok()).or(since);
     // Before reading: a change in between is told twice rather than never.
     let lines = app.live.subscribe();
     let missed = match heard {
         Some(heard) => position::changed_since(&app.db, app.config.mode, heard).await?,
-        // What the page shows was read a while before it came to listen, and may have changed in between.
+        // Whatever it shows may have changed since it was read.
         None => None,
     };
     let first = line(&app.db, &app.clock, app.config.mode, missed).await?;
     let first = stream::once(async move { event(&first).retry(RETRY) });
     let events = first.chain(rest(lines, app)).map(Ok::<_, Infallible>);
-    Ok(Sse::new(events).into_response())
+    // A proxy that gathers what it passes on would make it late.
+    Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(events)).into_response())
 }
 
 /// What comes after the first line, until the stream has lived long enough or the service stops.

@@ -44,24 +44,54 @@ pub struct Segments {
 impl Segments {
     /// Counts the segments of a text.
     pub fn of(text: &str) -> Self {
+        Filling::of(text).segments()
+    }
+}
+
+/// How a text lies in its segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filling {
+    /// How it is written.
+    pub encoding: Encoding,
+    /// How many septets, or characters of sixteen bits, one segment holds.
+    pub capacity: usize,
+    /// How many of them each segment holds of the text; an empty text takes one segment.
+    pub used: Vec<usize>,
+}
+
+impl Filling {
+    /// Lays a text into segments.
+    pub fn of(text: &str) -> Self {
         let encoding = if first_outside_gsm(text).is_none() { Encoding::Gsm7 } else { Encoding::Ucs2 };
         let (alone, part) = match encoding {
             Encoding::Gsm7 => (160, 153),
             Encoding::Ucs2 => (70, 67),
         };
         let units = units(text, encoding);
-        if units.iter().sum::<usize>() <= alone {
-            return Self { encoding, count: 1 };
+        let all = units.iter().sum::<usize>();
+        if all <= alone {
+            return Self { encoding, capacity: alone, used: vec![all] };
         }
-        let (mut count, mut filled) = (1, 0);
+        let (mut used, mut filled) = (Vec::new(), 0);
         for unit in units {
             if filled + unit > part {
-                count += 1;
+                used.push(filled);
                 filled = 0;
             }
             filled += unit;
         }
-        Self { encoding, count }
+        used.push(filled);
+        Self { encoding, capacity: part, used }
+    }
+
+    /// What the text takes.
+    pub fn segments(&self) -> Segments {
+        Segments { encoding: self.encoding, count: u16::try_from(self.used.len()).unwrap_or(u16::MAX) }
+    }
+
+    /// How much more the last segment holds.
+    pub fn left(&self) -> usize {
+        self.used.last().map_or(self.capacity, |used| self.capacity.saturating_sub(*used))
     }
 }
 
@@ -121,5 +151,22 @@ mod tests {
     #[test]
     fn the_longest_message_takes_eleven() {
         assert_eq!(Segments::of(&"a".repeat(1600)).count, 11);
+    }
+
+    #[test]
+    fn what_belongs_together_is_not_cut() {
+        for (text, capacity, used, left) in [
+            (String::new(), 160, vec![0], 160),
+            ("a".repeat(160), 160, vec![160], 0),
+            ("a".repeat(161), 153, vec![153, 8], 145),
+            // The euro sign is an escape and a septet.
+            (format!("{}€{}", "a".repeat(152), "a".repeat(10)), 153, vec![152, 12], 141),
+            ("я".repeat(70), 70, vec![70], 0),
+            // A surrogate pair.
+            (format!("{}😀{}", "я".repeat(66), "я".repeat(10)), 67, vec![66, 12], 55),
+        ] {
+            let filling = Filling::of(&text);
+            assert_eq!((filling.capacity, &filling.used, filling.left()), (capacity, &used, left), "{text}");
+        }
     }
 }

@@ -22,10 +22,11 @@ use crate::web::frame::{FormError, Place, html};
 const ADDRESS: &str = "/dashboard/settings/sending";
 
 /// The tables of the settings, with what the page says of each.
-const GROUPS: [(&str, &str, &str); 3] = [
+const GROUPS: [(&str, &str, &str); 4] = [
     ("approval.", "Approval", "Who may let what go, and how long it waits."),
     ("dispatch.", "Sending", "How fast and how carefully it goes out."),
     ("api.", "API", "What programs must bring."),
+    ("prices.", "Prices", "What an SMS and a call are estimated to cost."),
 ];
 
 /// The routes of the pages.

@@ -49,12 +49,19 @@ impl Vault {
         .fetch_one(&mut *tx)
         .await?;
         self.destroy(&mut tx, name, &["previous"]).await?;
-        sqlx::query!(
-            "update vault_entries set state = 'previous' where mode = $1 and name = $2 and state = 'current'",
+        let before = sqlx::query!(
+            r#"
+            update vault_entries
+            set state = 'previous'
+            where mode = $1
+                and name = $2
+                and state = 'current'
+            returning version, hint
+            "#,
             self.mode.as_str(),
             name.as_str(),
         )
-        .execute(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
         let sealed = Sealed::seal(self.ring.primary(), self.place(name, version), &value);
         sqlx::query!(
@@ -77,7 +84,11 @@ impl Vault {
         .execute(&mut *tx)
         .await?;
         self.forget_findings(&mut tx, name).await?;
-        let details = json!({ "mode": self.mode, "version": version, "hint": hint });
+        let details = json!({
+            "mode": self.mode,
+            "before": before.map(|before| json!({ "version": before.version, "hint": before.hint })),
+            "after": { "version": version, "hint": hint },
+        });
         audit::record(&mut tx, actor, Change { object: format!("vault/{name}"), action: "vault.set", details }).await?;
         tx.commit().await?;
         self.sender.forget();
@@ -112,7 +123,12 @@ impl Vault {
         if states.contains(&"current") {
             self.forget_findings(&mut tx, name).await?;
         }
-        let details = json!({ "mode": self.mode, "versions": versions });
+        let details = json!({
+            "mode": self.mode,
+            "versions": versions,
+            "before": { "kept": true },
+            "after": { "kept": false },
+        });
         audit::record(&mut tx, actor, Change { object: format!("vault/{name}"), action, details }).await?;
         tx.commit().await?;
         self.sender.forget();

@@ -28,12 +28,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::{Config, EnvironmentCredentials, MasterKeySource, Mode};
 use crate::database;
+use crate::operation::content::hex;
 
 use cipher::Place;
 use key_ring::KeyRing;
@@ -115,6 +118,16 @@ impl Vault {
 
     fn with_generated(self, names: &'static [VaultName]) -> Self {
         Self { generated: if self.mode == Mode::Sandbox { names } else { &[] }, ..self }
+    }
+
+    /// What only this installation answers to a question, so that it recognises itself over the network. It opens
+    /// nothing.
+    pub(crate) fn sign_of_presence(&self, question: &str) -> String {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.deployment.as_bytes()).expect("HMAC takes keys of any length");
+        mac.update(b"presence/");
+        mac.update(question.as_bytes());
+        hex(&mac.finalize().into_bytes())
     }
 
     fn place(&self, name: VaultName, version: i32) -> Place<'static> {

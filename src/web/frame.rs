@@ -62,6 +62,8 @@ pub(crate) struct SignedIn {
     pub(crate) place: Place,
     /// Whether single keys do something.
     pub(crate) shortcuts: Shortcuts,
+    /// What the page knows of: its stream begins there.
+    pub(crate) live_since: String,
 }
 
 impl SignedIn {
@@ -292,6 +294,7 @@ impl Frame {
                 banners: Vec::new(),
                 place,
                 shortcuts: Shortcuts::On,
+                live_since: "4711".to_owned(),
             }),
         }
     }

@@ -15,11 +15,13 @@ pub(crate) enum SettingsTab {
     People,
     /// What programs sign in with.
     Tokens,
+    /// Where the reader is signed in.
+    Sessions,
 }
 
 impl SettingsTab {
     /// All of them, as they stand on the page.
-    const ALL: [Self; 5] = [Self::ApiKeys, Self::Sending, Self::Voice, Self::People, Self::Tokens];
+    const ALL: [Self; 6] = [Self::ApiKeys, Self::Sending, Self::Voice, Self::People, Self::Tokens, Self::Sessions];
 
     /// Those that the reader of a page may open: people are for admins, as `Permission::ManageUsers` says.
     pub(crate) fn shown_in(frame: &Frame) -> impl Iterator<Item = Self> {
@@ -35,6 +37,7 @@ impl SettingsTab {
             Self::Voice => "Voice",
             Self::People => "People",
             Self::Tokens => "API tokens",
+            Self::Sessions => "Sessions",
         }
     }
 
@@ -46,6 +49,7 @@ impl SettingsTab {
             Self::Voice => "/dashboard/settings/voice",
             Self::People => "/dashboard/settings/people",
             Self::Tokens => "/dashboard/settings/tokens",
+            Self::Sessions => "/dashboard/settings/sessions",
         }
     }
 
@@ -57,6 +61,7 @@ impl SettingsTab {
             "voice" => Some(Self::Voice),
             "people" => Some(Self::People),
             "tokens" => Some(Self::Tokens),
+            "sessions" => Some(Self::Sessions),
             _ => None,
         }
     }

@@ -149,7 +149,7 @@ async fn only_those_who_may_read_it_do() {
     assert_eq!((refused.status, refused.code().as_str()), (StatusCode::FORBIDDEN, "scope_missing"));
     assert_eq!(service.get("/api/audit", &reader).await.status, StatusCode::OK);
     assert_eq!(service.get("/api/audit", "mc_wrong").await.status, StatusCode::UNAUTHORIZED);
-    for path in ["/dashboard/audit", "/dashboard/audit.csv"] {
+    for path in ["/dashboard/audit", "/dashboard/audit.csv", "/dashboard/audit.json"] {
         assert_eq!(look(&service, path, "").await.status, StatusCode::SEE_OTHER, "{path}: to sign in");
     }
     service.stop().await;
@@ -163,7 +163,7 @@ async fn viewers_see_no_whole_number_in_any_form() {
         signed_in(&service, "vera@example.com", Role::Viewer).await,
         signed_in(&service, "otto@example.com", Role::Operator).await,
     );
-    for path in ["/dashboard/audit", "/dashboard/audit.csv", "/api/audit"] {
+    for path in ["/dashboard/audit", "/dashboard/audit.csv", "/dashboard/audit.json", "/api/audit"] {
         let path = format!("{path}?action=dispatch.refused");
         let masked = page(&service, &path, &viewer).await;
         assert!(masked.contains("+1••••••0132") && !masked.contains("4155550132"), "{masked}");
@@ -279,10 +279,13 @@ struct Export(BufReader<TcpStream>);
 
 impl Export {
     async fn begin(service: &Service, cookie: &str) -> Self {
+        Self::begin_at(service, "/dashboard/audit.csv?actor=flood", cookie).await
+    }
+
+    async fn begin_at(service: &Service, path: &str, cookie: &str) -> Self {
         let address = service.url("").replace("http://", "");
         let mut stream = TcpStream::connect(&address).await.expect("a connection");
-        let request =
-            format!("GET /dashboard/audit.csv?actor=flood HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut export = Self(BufReader::new(stream));
         let status = export.line().await.expect("an answer");
@@ -305,6 +308,41 @@ impl Export {
         chunk.truncate(size);
         Some(chunk)
     }
+
+    /// All that is to come of a complete body, in how many chunks it came, and the largest of them.
+    async fn rest(mut self) -> (String, usize, usize) {
+        let (mut whole, mut chunks, mut largest) = (Vec::new(), 0, 0);
+        loop {
+            let chunk = self.chunk().await.expect("a complete body");
+            if chunk.is_empty() {
+                return (String::from_utf8(whole).expect("text"), chunks, largest);
+            }
+            chunks += 1;
+            largest = largest.max(chunk.len());
+            whole.extend(chunk);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_export_as_json_has_the_items_of_the_api() {
+    let service = Service::start().await;
+    let token = service.token("eve@example.com", Role::Operator).await;
+    let cookie = signed_in(&service, "otto@example.com", Role::Operator).await;
+    history(&service).await;
+    let answer = look(&service, "/dashboard/audit.json?to=2025-03-03", &cookie).await;
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, Some("application/json")));
+    let name = format!("attachment; filename=\"audit-{}.json\"", service.clock.now().date());
+    assert_eq!(answer.header("content-disposition"), Some(name.as_str()));
+    let exported: Vec<Value> = serde_json::from_str(&answer.text).expect("an array");
+    assert_eq!(exported, items(&service, &token, "to=2025-03-03").await);
+    let nothing = page(&service, "/dashboard/audit.json?actor=nobody", &cookie).await;
+    assert_eq!(serde_json::from_str::<Value>(&nothing).expect("JSON"), Value::Array(Vec::new()));
+    let refused = look(&service, "/dashboard/audit.json?from=today", &cookie).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "a wrong filter must not export everything");
+    let linked = page(&service, "/dashboard/audit?action=vault", &cookie).await;
+    assert!(linked.contains("href=\"/dashboard/audit.json?action=vault\" download"), "{linked}");
+    service.stop().await;
 }
 
 #[tokio::test]
@@ -312,22 +350,20 @@ async fn a_long_export_is_written_in_small_chunks() {
     let service = Service::start().await;
     let cookie = signed_in(&service, "vera@example.com", Role::Viewer).await;
     flood(&service, 50_000).await;
-    let mut export = Export::begin(&service, &cookie).await;
-    let (mut table, mut chunks, mut largest) = (Vec::new(), 0, 0);
-    loop {
-        let chunk = export.chunk().await.expect("a complete body");
-        if chunk.is_empty() {
-            break;
-        }
-        chunks += 1;
-        largest = largest.max(chunk.len());
-        table.extend(chunk);
-    }
+    let (table, chunks, largest) = Export::begin(&service, &cookie).await.rest().await;
     assert_eq!(chunks, 101, "the names, and 500 lines a chunk");
     assert!(largest < 512 * 1024, "{largest}");
-    let rows = records(&String::from_utf8(table).expect("text"));
+    let rows = records(&table);
     let ids: BTreeSet<&String> = rows[1..].iter().map(|row| &row[0]).collect();
     assert_eq!((rows.len(), ids.len()), (50_001, 50_000));
+
+    let export = Export::begin_at(&service, "/dashboard/audit.json?actor=flood", &cookie).await;
+    let (document, chunks, largest) = export.rest().await;
+    assert_eq!(chunks, 102, "the brackets, and 500 lines a chunk");
+    assert!(largest < 512 * 1024, "{largest}");
+    let items: Vec<Value> = serde_json::from_str(&document).expect("an array");
+    let ids: BTreeSet<i64> = items.iter().filter_map(|item| item["id"].as_i64()).collect();
+    assert_eq!((items.len(), ids.len()), (50_000, 50_000));
     service.stop().await;
 }
 

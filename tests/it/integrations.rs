@@ -348,3 +348,44 @@ async fn a_test_call_from_text_is_spoken_approved_and_followed_to_its_end() {
     assert_eq!(spoken[0]["text"], "Hello from a test");
     service.stop().await;
 }
+
+#[tokio::test]
+async fn an_admin_finds_out_whether_the_public_address_reaches_this_service() {
+    const CHECK: &str = "/dashboard/integrations/check-address";
+    let service = Service::start().await;
+    let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
+    let mut operator = Browser::of(&service, "otto@example.com", Role::Operator).await;
+    assert!(admin.page(PAGE).await.contains("Check the public address"));
+    assert!(!operator.page(PAGE).await.contains("Check the public address"));
+    assert_eq!(operator.post(CHECK, &[]).await.status.as_u16(), 403);
+    let page = admin.refused(CHECK, &[], 200).await;
+    assert!(
+        page.contains("The public address reaches this service") && page.contains("Nothing is to be done"),
+        "{page}"
+    );
+    assert!(page.contains(&format!("Asked was <code>{}</code>", service.url(""))), "{page}");
+    assert_eq!(admin.get(CHECK).await.header("location"), Some(PAGE), "loading it again asks nothing");
+
+    // The answer depends on the question, and is the same wherever this installation runs.
+    let answer = async |service: &Service, question: &str| {
+        service.send(service.client().get(service.url(&format!("/webhooks/twilio/reach/{question}")))).await.text
+    };
+    let ours = answer(&service, "a").await;
+    assert_eq!(ours.len(), 64, "{ours}");
+    assert_ne!(ours, answer(&service, "b").await);
+    let again = service.setup_again();
+    service.stop().await;
+    let again = again.start().await;
+    assert_eq!(ours, answer(&again, "a").await, "another process of it answers alike");
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn in_the_sandbox_nobody_else_is_asked_for_the_public_address() {
+    let setup = Setup::new().await.with("MISSION_CONTROL_PUBLIC_URL", "http://192.0.2.1:3000");
+    let service = setup.start().await;
+    let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
+    let page = admin.refused("/dashboard/integrations/check-address", &[], 200).await;
+    assert!(page.contains("The public address was not checked"), "{page}");
+    service.stop().await;
+}

@@ -6,6 +6,7 @@ use mission_control::auth::Role;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
+use crate::support::proxy::Proxy;
 use crate::support::service::{Service, Setup, text};
 
 /// Long enough for any machine: nothing here waits for it.
@@ -47,7 +48,8 @@ impl Stream {
                     lines.find(|(name, _)| *name == field).map(|(_, value)| value.to_owned()).unwrap_or_default()
                 };
                 let event = Event { name: of("event"), id: of("id"), data: of("data") };
-                self.received = rest.to_owned();
+                let rest = rest.len();
+                self.received.drain(..self.received.len() - rest);
                 return Some(event);
             }
             let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("an event in time");
@@ -138,6 +140,25 @@ async fn a_change_in_one_process_reaches_the_pages_of_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_changed_while_the_database_was_away_is_told_afterwards() {
+    let one = Service::start().await;
+    let setup = one.setup_again().with("MISSION_CONTROL_TWILIO_BASE_URL", one.sandbox());
+    let proxy = Proxy::start(setup.straight()).await;
+    let way = proxy.options.clone();
+    let other = setup.way(way).start().await;
+    let token = one.token("ada@example.com", Role::Admin).await;
+    let mut stream = Stream::open(&other, &token, None).await;
+    let known = text(&one.ask(&token, "+14155550131", "Before").await["operationId"]);
+    stream.until(&known).await;
+    proxy.close();
+    let missed = text(&one.ask(&token, "+14155550132", "Meanwhile").await["operationId"]);
+    proxy.open();
+    stream.until(&missed).await;
+    other.stop().await;
+    one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_for_those_who_may_read_and_ends_with_the_service() {
     let service = Setup::new().await.start().await;
     let answer = service.send(service.client().get(service.url("/dashboard/live"))).await;
@@ -145,8 +166,7 @@ async fn a_stream_is_for_those_who_may_read_and_ends_with_the_service() {
     let token = service.token("vera@example.com", Role::Viewer).await;
     let mut stream = Stream::open(&service, &token, None).await;
     stream.line().await;
-    let reading = tokio::spawn(async move { while stream.next().await.is_some() {} });
-    // Does not wait for pages that are open: they would be open for hours.
-    service.stop().await;
-    reading.await.expect("the stream ended");
+    // A stop does not wait for pages that are open: they would be open for hours.
+    let reading = async { while stream.next().await.is_some() {} };
+    tokio::join!(service.stop(), reading);
 }

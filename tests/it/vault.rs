@@ -130,7 +130,7 @@ async fn a_stored_value_is_in_force_and_stands_nowhere_in_the_clear() {
     let lines = fixture.ask("select string_agg(row_to_json(audit_lines)::text, '') from audit_lines").await;
     assert!(!lines.contains("token-of-considerable"), "{lines}");
     let line = fixture.ask("select details::text from audit_lines where object = 'vault/twilio_auth_token'").await;
-    assert_eq!(line, r#"{"hint": "ngth", "mode": "live", "version": 1}"#);
+    assert_eq!(line, r#"{"mode": "live", "after": {"hint": "ngth", "version": 1}, "before": null}"#);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! The pages of the settings that are about who is asking: people, and API tokens.
+//! The pages of the settings that are about who is asking: people, API tokens and sessions.
 
 mod people;
 mod person;
+mod sessions;
 mod tokens;
 
 use axum::Router;
@@ -13,7 +14,7 @@ const LONGEST_NAME: usize = 80;
 
 /// The routes of these pages, for those who sign in.
 pub(crate) fn router() -> Router<AppState> {
-    Router::new().merge(people::router()).merge(person::router()).merge(tokens::router())
+    Router::new().merge(people::router()).merge(person::router()).merge(tokens::router()).merge(sessions::router())
 }
 
 /// A name as it is kept, or what to write instead.

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
+use super::sessions;
 use crate::auth::users::{self, User};
 use crate::auth::views::people::{DisablePage, FirstPasswordPage, PersonPage};
 use crate::auth::{EmailAddress, NewPassword, Permission, Role, standing};
@@ -97,13 +98,13 @@ async fn reset_password(visit: Visit, Path(id): Path<String>, Form(form): Form<R
     Ok(html(StatusCode::OK, &page))
 }
 
-async fn go_back(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+pub(super) async fn go_back(visit: Visit, Path(id): Path<String>) -> Result<Response> {
     let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
     Ok(back_to(person.id))
 }
 
 /// The person that an address names, for whoever may look at people at all.
-async fn find(visit: &Visit, id: &str) -> Result<Option<User>> {
+pub(super) async fn find(visit: &Visit, id: &str) -> Result<Option<User>> {
     visit.principal.require(Permission::ManageUsers)?;
     let Ok(id) = id.parse::<UserId>() else { return Ok(None) };
     Ok(users::find(&visit.app.db, id).await?)
@@ -131,6 +132,7 @@ async fn refused(visit: &Visit, person: User, error: Error) -> Result<Response> 
 async fn page(visit: &Visit, person: User, status: StatusCode, errors: Vec<FormError>) -> Result<Response> {
     let page = PersonPage {
         frame: visit.frame(Place::Settings).await?,
+        sessions: sessions::of(visit, person.id, None).await?,
         is_reader: person.id == visit.principal.user,
         person,
         errors,
@@ -140,11 +142,11 @@ async fn page(visit: &Visit, person: User, status: StatusCode, errors: Vec<FormE
     Ok(html(status, &page))
 }
 
-fn back_to(person: UserId) -> Response {
+pub(super) fn back_to(person: UserId) -> Response {
     Redirect::to(&format!("/dashboard/settings/people/{person}")).into_response()
 }
 
-async fn not_found(visit: &Visit) -> Result<Response> {
+pub(super) async fn not_found(visit: &Visit) -> Result<Response> {
     let advice = "Check the address, or start from the list of people in the settings.";
     visit.not_found(Place::Settings, "There is no such person", advice).await
 }

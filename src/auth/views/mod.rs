@@ -1,6 +1,7 @@
-//! The pages of signing in: the door, and a password of one's own. Below, those of the settings: people and tokens.
+//! The pages of signing in: the door, and a password of one's own. Below, those of the settings: people, tokens and sessions.
 
 pub(crate) mod people;
+pub(crate) mod sessions;
 pub(crate) mod tokens;
 
 use askama::Template;

@@ -4,6 +4,7 @@ use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 
+use super::sessions::Row;
 use crate::auth::Role;
 use crate::auth::users::User;
 use crate::id::UserId;
@@ -38,6 +39,8 @@ pub(crate) struct Typed {
 pub(crate) struct PersonPage {
     pub(crate) frame: Frame,
     pub(crate) person: User,
+    /// Where they are signed in, the one used last first.
+    pub(crate) sessions: Vec<Row>,
     /// Nobody decides on their own standing.
     pub(crate) is_reader: bool,
     pub(crate) errors: Vec<FormError>,
@@ -66,6 +69,12 @@ pub(crate) struct FirstPasswordPage {
     pub(crate) is_new: bool,
     /// Where they sign in.
     pub(crate) sign_in: String,
+}
+
+impl PersonPage {
+    fn sessions_address(&self) -> String {
+        format!("/dashboard/settings/people/{}/sessions", self.person.id)
+    }
 }
 
 impl PeoplePage {

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::writing::checked;
 use super::{new_call, new_sms};
 use crate::auth::{Permission, Role};
 use crate::error::{FieldProblem, Problem, Result};
@@ -14,7 +15,8 @@ use crate::operation::ask::{Asker, ask};
 use crate::operation::content::Kind;
 use crate::operation::request::Request;
 use crate::operation::store::Operation;
-use crate::operation::views::terms::Terms;
+use crate::operation::views::terms::{Terms, Typed};
+use crate::speech::preparing::beside::Said;
 use crate::visit::{Visit, refusal};
 use crate::web::extract::{Form, Query};
 use crate::web::frame::{FormError, html};
@@ -60,8 +62,20 @@ pub(crate) struct AskForm {
     pub(crate) voice_id: String,
     pub(crate) model_id: String,
     pub(crate) audio_url: String,
+    /// `text` or `audio`: which of them a call is made of. Empty: whichever was filled in.
+    pub(crate) source: String,
     pub(crate) note: String,
     pub(crate) again: String,
+    /// What is to be done with the form instead of asking for what it says.
+    pub(crate) then: String,
+}
+
+/// What a form is shown with, besides what stands in it.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub(super) status: StatusCode,
+    pub(super) errors: Vec<FormError>,
+    pub(super) heard: Option<Said>,
 }
 
 pub(super) async fn show_sms(visit: Visit, query: Query<Again>) -> Result<Response> {
@@ -75,28 +89,28 @@ pub(super) async fn show_call(visit: Visit, query: Query<Again>) -> Result<Respo
 async fn show(visit: Visit, Query(query): Query<Again>, kind: Kind) -> Result<Response> {
     visit.principal.require(Permission::AskOperations)?;
     let again = super::find(&visit, &query.again).await?.filter(|operation| operation.kind == kind);
-    let form = again.map_or_else(AskForm::default, AskForm::again);
-    page(&visit, kind, form, Vec::new(), StatusCode::OK).await
+    let form = match again {
+        Some(operation) => AskForm::again(operation),
+        None => {
+            let usual_sender = visit.app.vault.phone_number().await?;
+            AskForm { from: usual_sender.map(|sender| sender.to_string()).unwrap_or_default(), ..AskForm::default() }
+        }
+    };
+    page(&visit, kind, form, Shown::default()).await
 }
 
 pub(super) async fn submit(visit: Visit, Form(mut form): Form<AskForm>) -> Result<Response> {
     visit.principal.require(Permission::AskOperations)?;
-    let Some(kind) = [Kind::Sms, Kind::Call].into_iter().find(|kind| kind.as_str() == form.kind) else {
-        let detail = "An SMS or a call can be asked for here. Load the page again and repeat.";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_form", detail).into());
-    };
+    let kind = form.kind()?;
     match take(&visit, kind, &mut form).await? {
         Ok(id) => Ok(Redirect::to(&format!("/dashboard/operations/{id}")).into_response()),
-        Err(Refused { status, errors }) => page(&visit, kind, form, errors, status).await,
+        Err(Refused { status, errors }) => page(&visit, kind, form, Shown { status, errors, ..Shown::default() }).await,
     }
 }
 
 /// Asks for what the form says. A refused form is made ready to be shown again.
 pub(crate) async fn take(visit: &Visit, kind: Kind, form: &mut AskForm) -> Result<Result<OperationId, Refused>> {
-    // Browsers send every line break of a form as CRLF; what was typed is one character, and is paid for as one.
-    for typed in [&mut form.message, &mut form.text] {
-        *typed = typed.replace("\r\n", "\n");
-    }
+    form.unify_line_breaks();
     let error = match asked(visit, kind, form).await {
         Ok(id) => return Ok(Ok(id)),
         Err(error) => error,
@@ -121,28 +135,24 @@ async fn asked(visit: &Visit, kind: Kind, form: &AskForm) -> Result<OperationId>
     Ok(ask(&visit.app, &asker, request, Some(key)).await?.operation.id)
 }
 
-async fn page(
-    visit: &Visit,
-    kind: Kind,
-    form: AskForm,
-    errors: Vec<FormError>,
-    status: StatusCode,
-) -> Result<Response> {
-    let terms = terms(visit, &form, errors).await?;
+/// The form's page. Every form has a key from here on, which its lines for programs name too.
+pub(super) async fn page(visit: &Visit, kind: Kind, mut form: AskForm, shown: Shown) -> Result<Response> {
+    form.idempotency_key = form.key();
+    let usual_sender = visit.app.vault.phone_number().await?.map(|sender| sender.to_string());
+    let checked = checked(visit, kind, &form, usual_sender.as_deref());
+    let terms = terms(visit, &form, shown.errors);
     Ok(match kind {
-        Kind::Sms => html(status, &new_sms::page(visit, terms, form).await?),
-        Kind::Call => html(status, &new_call::page(visit, terms, form).await?),
+        Kind::Sms => html(shown.status, &new_sms::page(visit, terms, form, checked).await?),
+        Kind::Call => html(shown.status, &new_call::page(visit, terms, form, checked, shown.heard).await?),
     })
 }
 
-async fn terms(visit: &Visit, form: &AskForm, errors: Vec<FormError>) -> Result<Terms> {
+fn terms(visit: &Visit, form: &AskForm, errors: Vec<FormError>) -> Terms {
     let app = &visit.app;
     let approval = &app.settings.current().approval;
-    let usual_sender = app.vault.phone_number().await?;
     let everyone = !approval.four_eyes(app.config.mode) || approval.allow_self_approval;
-    Ok(Terms {
+    Terms {
         idempotency_key: form.key(),
-        usual_sender: usual_sender.map(|sender| sender.to_string()),
         errors,
         approvers: approvers(approval.required, everyone || visit.principal.role < Role::Approver).to_owned(),
         is_held: approval.required,
@@ -150,7 +160,7 @@ async fn terms(visit: &Visit, form: &AskForm, errors: Vec<FormError>) -> Result<
         // Only an id of ours becomes a link.
         again: form.again.parse::<OperationId>().ok().map(|id| id.to_string()),
         correlation_id: visit.correlation_id.clone(),
-    })
+    }
 }
 
 impl AskForm {
@@ -176,19 +186,60 @@ impl AskForm {
         key.as_str().to_owned()
     }
 
+    /// What it asks for.
+    pub(super) fn kind(&self) -> Result<Kind, Problem> {
+        [Kind::Sms, Kind::Call].into_iter().find(|kind| kind.as_str() == self.kind).ok_or_else(|| {
+            let detail = "An SMS or a call can be asked for here. Load the page again and repeat.";
+            Problem::new(StatusCode::BAD_REQUEST, "invalid_form", detail)
+        })
+    }
+
+    /// Browsers send every line break of a form as CRLF; what was typed is one character, and is paid for as one.
+    pub(super) fn unify_line_breaks(&mut self) {
+        for typed in [&mut self.message, &mut self.text] {
+            *typed = typed.replace("\r\n", "\n");
+        }
+    }
+
+    /// Whether a call plays a recording.
+    pub(super) fn plays_recording(&self) -> bool {
+        match self.source.as_str() {
+            "audio" => true,
+            "text" => false,
+            _ => self.text.trim().is_empty() && !self.audio_url.trim().is_empty(),
+        }
+    }
+
+    /// The fields, to be shown again.
+    pub(super) fn typed(self) -> Typed {
+        Typed {
+            plays_recording: self.plays_recording(),
+            to: self.to,
+            from: self.from,
+            message: self.message,
+            text: self.text,
+            voice_id: self.voice_id,
+            model_id: self.model_id,
+            audio_url: self.audio_url,
+            note: self.note,
+        }
+    }
+
     /// The request as the API would get it: what was left empty is absent.
-    fn request(&self, kind: Kind) -> Value {
+    pub(super) fn request(&self, kind: Kind) -> Value {
         let mut required = vec![("to", &self.to)];
         let mut optional = vec![("from", &self.from), ("note", &self.note)];
         match kind {
             Kind::Sms => required.push(("message", &self.message)),
-            // A call says one thing or plays another: which, is what was filled in.
-            Kind::Call => optional.extend([
-                ("text", &self.text),
-                ("voiceId", &self.voice_id),
-                ("modelId", &self.model_id),
-                ("audioUrl", &self.audio_url),
-            ]),
+            Kind::Call => {
+                // A call says one thing or plays another: which, is what was chosen, or else what was filled in.
+                if self.source != "audio" {
+                    optional.extend([("text", &self.text), ("voiceId", &self.voice_id), ("modelId", &self.model_id)]);
+                }
+                if self.source != "text" {
+                    optional.push(("audioUrl", &self.audio_url));
+                }
+            }
         }
         let given = optional.into_iter().filter(|(_, text)| !text.trim().is_empty());
         let members: Map<String, Value> =
@@ -198,7 +249,7 @@ impl AskForm {
 }
 
 /// A refusal in the terms of the form.
-fn errors(problem: &Problem) -> Vec<FormError> {
+pub(super) fn errors(problem: &Problem) -> Vec<FormError> {
     let whole = |field, text: &str| vec![FormError { field, text: text.to_owned() }];
     match problem.code {
         "invalid_key" => whole(None, "This form has lost its key and has a new one now. Check it, and send it again."),
@@ -242,6 +293,25 @@ mod tests {
         assert_eq!(form.request(Kind::Call), json!({ "to": "+1", "note": "why" }));
         let form = AskForm { text: "Hello".to_owned(), voice_id: "v".to_owned(), audio_url: " ".to_owned(), ..form };
         assert_eq!(form.request(Kind::Call), json!({ "to": "+1", "note": "why", "text": "Hello", "voiceId": "v" }));
+    }
+
+    #[test]
+    fn a_call_is_made_of_what_was_chosen_and_the_rest_stays_typed() {
+        let form = |source: &str| AskForm {
+            to: "+1".to_owned(),
+            text: "Hello".to_owned(),
+            voice_id: "v".to_owned(),
+            audio_url: "https://x.test".to_owned(),
+            source: source.to_owned(),
+            ..AskForm::default()
+        };
+        assert_eq!(form("text").request(Kind::Call), json!({ "to": "+1", "text": "Hello", "voiceId": "v" }));
+        assert_eq!(form("audio").request(Kind::Call), json!({ "to": "+1", "audioUrl": "https://x.test" }));
+        for (source, plays_recording) in [("text", false), ("audio", true), ("", false)] {
+            let typed = form(source).typed();
+            assert_eq!((typed.plays_recording, typed.text.as_str()), (plays_recording, "Hello"), "{source}");
+            assert_eq!(typed.audio_url, "https://x.test");
+        }
     }
 
     #[test]

@@ -7,9 +7,10 @@ use super::list::{self, ListQuery};
 use super::rights::{self, Reader, Typed};
 use super::{evidence, facts, notices, timeline};
 use crate::error::{Problem, Result};
+use crate::operation::compose::commands::Commands;
 use crate::operation::status::State;
 use crate::operation::store::{self, Operation};
-use crate::operation::views::detail::{DetailPane, OperationPage};
+use crate::operation::views::detail::{DetailPane, OperationPage, Request};
 use crate::visit::Visit;
 use crate::web::extract::{Path, Query};
 use crate::web::frame::{Frame, Place, html};
@@ -72,6 +73,7 @@ async fn pane(
     if let Some((problem, typed)) = refused {
         decision = rights::refused(decision, problem, &typed);
     }
+    let commands = (!visit.is_masked()).then(|| Commands::again(&app.public_url, operation));
     let detail = DetailPane {
         is_beside: false,
         query: query.suffix(),
@@ -84,7 +86,7 @@ async fn pane(
         recipient: facts::recipient(operation, visit.is_masked()),
         content: facts::content(operation),
         audio: facts::audio(&story),
-        request: facts::request(operation),
+        request: Request { commands, ..facts::request(operation) },
         notices: notices::notices(operation, &story, twin.as_ref()),
         attention: operation.attention(),
         decision,

@@ -75,6 +75,7 @@ pub(super) fn request(operation: &Operation) -> Request {
         last_replayed_at: operation.last_replayed_at,
         correlation_id: operation.correlation_id.clone(),
         sid: operation.provider_sid.clone(),
+        commands: None,
     }
 }
 

@@ -39,17 +39,14 @@ pub(super) struct ListQuery {
 /// How many new operations are counted; beyond that, "more" says enough.
 const NEWS: i64 = 99;
 
-/// Most rows that are asked for again at once: those of a full page.
-const CHANGED: usize = (PAGE + 2 * URGENT) as usize;
+/// Most rows that are asked for again at once: more than a page has.
+const CHANGED: usize = 100;
 
 pub(super) async fn show(visit: Visit, Query(query): Query<ListQuery>) -> Result<Response> {
     let app = &visit.app;
     let frame = visit.frame(place(&query.filter())).await?;
     let counts = frame.signed_in.as_ref().map_or((0, 0), |person| (person.waiting, person.attention));
-    let (figures, list) = tokio::try_join!(
-        async { Ok(store::figures(&app.db, &app.clock, app.config.mode).await?) },
-        pane(&visit, &query, counts, None),
-    )?;
+    let (figures, list) = tokio::try_join!(app.overview.figures(app), pane(&visit, &query, counts, None),)?;
     Ok(html(StatusCode::OK, &OperationsPage { frame, now: app.clock.now(), figures, list }))
 }
 

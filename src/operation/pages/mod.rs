@@ -10,6 +10,7 @@ mod list;
 mod new_call;
 mod new_sms;
 mod review;
+mod writing;
 
 // From rows to what is shown.
 mod evidence;
@@ -23,7 +24,7 @@ mod timeline;
 
 use axum::Router;
 use axum::response::{Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::error::Result;
 use crate::operation::store::{self, Operation};
@@ -39,8 +40,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/", start())
         .route("/dashboard", start())
         .route("/dashboard/operations", get(list::show).post(ask::submit))
-        .route("/dashboard/operations/new-sms", get(ask::show_sms))
-        .route("/dashboard/operations/new-call", get(ask::show_call))
+        .route("/dashboard/operations/new-sms", get(ask::show_sms).post(writing::sms))
+        .route("/dashboard/operations/new-call", get(ask::show_call).post(writing::call))
+        .route("/dashboard/operations/new/check", post(writing::check))
         .route("/dashboard/operations/news", get(list::news))
         .route("/dashboard/operations/changed", get(list::changed))
         .route("/dashboard/operations/review", get(review::show).post(review::submit))

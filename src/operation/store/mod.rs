@@ -3,14 +3,14 @@
 
 mod acknowledge;
 mod create;
-mod figures;
 mod list;
+mod queued;
 mod row;
 mod story;
 
 pub use acknowledge::acknowledge;
 pub use create::{Asking, Created, create, find_by_key};
-pub use figures::{Figures, figures, queued};
 pub use list::{Counts, Cursor, Filter, PAGE_LIMIT, Page, counts, find_all, list, newer};
+pub use queued::queued;
 pub use row::{Operation, find};
 pub use story::{Attempt, Decision, Event, Evidence, HistoryLine, Story, whole};

@@ -14,6 +14,7 @@ use super::{
     story::{Attempt, Decided, Event, Report},
 };
 use crate::operation::attention::Attention;
+use crate::operation::compose::commands::Commands;
 use crate::web::frame::Frame;
 use crate::web::text;
 
@@ -79,6 +80,8 @@ pub(crate) struct Request {
     pub(crate) last_replayed_at: Option<OffsetDateTime>,
     pub(crate) correlation_id: String,
     pub(crate) sid: Option<String>,
+    /// How a program asks for the same; not for those who see no numbers.
+    pub(crate) commands: Option<Commands>,
 }
 
 impl Request {

@@ -9,7 +9,7 @@ use super::{
     status::{STATES, Status, words},
 };
 use crate::operation::attention::Attention;
-use crate::operation::store::Figures;
+use crate::operation::overview::Figures;
 use crate::web::frame::{Frame, Tone};
 use crate::web::text;
 

@@ -1,6 +1,7 @@
 //! The pages of operations: values in, HTML out. No page asks a question of its own.
 
 pub(crate) mod attention;
+pub(crate) mod checked;
 pub(crate) mod content;
 pub(crate) mod decision;
 pub(crate) mod detail;

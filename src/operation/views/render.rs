@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     audit::views::AuditPage,
-    auth::views::{LoginPage, PasswordPage},
+    auth::views::{LoginPage, PasswordPage, sessions::SessionsPage},
     integrations::views::IntegrationsPage,
+    operation::overview::OverviewPage,
     vault::views::{RemovePage, VaultPage},
     web::{
         frame::{FormError, Frame, Place, html},
@@ -75,6 +76,7 @@ fn pages() -> Vec<(String, String)> {
         ("audit", AuditPage::sample(HOSTILE).render()),
         ("audit_empty", AuditPage::sample_empty("").render()),
         ("audit_filtered", AuditPage::sample_empty(HOSTILE).render()),
+        ("sessions", SessionsPage::sample(HOSTILE).render()),
         ("vault", VaultPage::sample().render()),
         ("vault_refused", VaultPage::sample_refused().render()),
         ("vault_remove", RemovePage::sample().render()),
@@ -82,6 +84,8 @@ fn pages() -> Vec<(String, String)> {
         ("operations_empty", OperationsPage::sample_empty().render()),
         ("operations_filtered", OperationsPage::sample_filtered().render()),
         ("operations_continued", OperationsPage::sample_continued().render()),
+        ("overview", OverviewPage::sample().render()),
+        ("overview_empty", OverviewPage::sample_empty().render()),
         ("new_sms", NewSmsPage::sample().render()),
         ("new_sms_refused", NewSmsPage::sample_refused().render()),
         ("new_call", NewCallPage::sample().render()),

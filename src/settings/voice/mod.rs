@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 
 use self::account::{Account, account};
-use self::sample::Sample;
+use self::sample::{Sample, TEXT};
 use self::views::{Picker, VoicePage};
 use super::catalogue::SETTINGS;
 use super::document;
@@ -20,7 +20,8 @@ use super::form::SettingsForm;
 use super::history;
 use crate::auth::Permission;
 use crate::error::Result;
-use crate::speech::catalogue::{Chosen, Wanted};
+use crate::speech::catalogue::Wanted;
+use crate::speech::preparing::beside;
 use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::extract::{Form, Query};
@@ -105,7 +106,7 @@ async fn hear(visit: Visit, Form(form): Form<SettingsForm>) -> Result<Response> 
         Ok(chosen) => chosen,
         Err(error) => return page(&visit, StatusCode::BAD_GATEWAY, refused(error.to_string()), None).await,
     };
-    let sample = sample::make(app, &chosen, &visit.actor).await?;
+    let sample = beside::hear(app, TEXT, &chosen, &visit.actor).await?;
     let heard = Heard { voice: wanted.voice_id, model: wanted.model_id, sample };
     Ok(Redirect::to(&format!("{ADDRESS}?{}#sample", heard.query())).into_response())
 }

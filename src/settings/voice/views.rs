@@ -6,10 +6,11 @@ use time::OffsetDateTime;
 use super::super::history::{Difference, Version};
 use super::super::views::Field;
 use super::Account;
-use super::sample::{Sample, Sound, TEXT};
+use super::sample::{Sample, TEXT};
 use crate::config::VoiceSettings;
 use crate::speech::catalogue::{Offer, Wanted};
-use crate::speech::elevenlabs::{ElevenLabsError, Model, Subscription, Voice};
+use crate::speech::elevenlabs::{ElevenLabsError, Subscription};
+use crate::speech::preparing::beside::Sound;
 use crate::web::frame::{FormError, Frame, errors_of};
 use crate::web::settings_tabs::SettingsTab;
 use crate::web::text;
@@ -47,8 +48,7 @@ pub(crate) struct Picker {
 
 impl Picker {
     pub(super) fn of_voices(field: Field, account: &Account, settings: &VoiceSettings) -> Self {
-        let listed =
-            account.offer().map(|offer| offer.voices.iter().map(|voice| (voice.id.clone(), words_of_voice(voice))));
+        let listed = account.offer().map(|offer| offer.voices.iter().map(|voice| (voice.id.clone(), voice.words())));
         let name = |offer: &Offer, id: &str| offer.voice(id).map(|voice| voice.name.clone());
         let chosen =
             account.offer().and_then(|offer| Some((offer, offer.choose(Wanted::default().or(settings)).ok()?.voice)));
@@ -61,8 +61,7 @@ impl Picker {
     }
 
     pub(super) fn of_models(field: Field, account: &Account, settings: &VoiceSettings) -> Self {
-        let listed =
-            account.offer().map(|offer| offer.models.iter().map(|model| (model.id.clone(), words_of_model(model))));
+        let listed = account.offer().map(|offer| offer.models.iter().map(|model| (model.id.clone(), model.words())));
         let name = |offer: &Offer, id: &str| offer.model(id).map(|model| model.name.clone());
         let chosen =
             account.offer().and_then(|offer| Some((offer, offer.choose(Wanted::default().or(settings)).ok()?.model)));
@@ -96,17 +95,6 @@ impl Picker {
         });
         Self { field, options, in_force }
     }
-}
-
-fn words_of_voice(voice: &Voice) -> String {
-    let name = if voice.name.is_empty() { &voice.id } else { &voice.name };
-    voice.category.as_ref().map_or_else(|| name.clone(), |category| format!("{name} · {category}"))
-}
-
-fn words_of_model(model: &Model) -> String {
-    let name = if model.name.is_empty() { &model.id } else { &model.name };
-    let limit = model.max_characters.map(|limit| format!(" · up to {}", text::counted(limit.into(), "character")));
-    format!("{name}{}", limit.unwrap_or_default())
 }
 
 impl VoicePage {

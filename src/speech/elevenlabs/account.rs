@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::exchange::Bounds;
 use super::{ElevenLabs, ElevenLabsError};
+use crate::web::text;
 
 /// Voices on a page; the most that `ElevenLabs` gives.
 const PAGE_SIZE: &str = "100";
@@ -41,6 +42,14 @@ pub struct Voice {
     pub best_models: Vec<String>,
 }
 
+impl Voice {
+    /// Its name and where it comes from, for people who choose.
+    pub(crate) fn words(&self) -> String {
+        let name = if self.name.is_empty() { &self.id } else { &self.name };
+        self.category.as_ref().map_or_else(|| name.clone(), |category| format!("{name} · {category}"))
+    }
+}
+
 /// What makes speech.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Model {
@@ -59,6 +68,15 @@ pub struct Model {
     /// Longest text of one request.
     #[serde(default, rename = "maximum_text_length_per_request")]
     pub max_characters: Option<u32>,
+}
+
+impl Model {
+    /// Its name and how much it takes, for people who choose.
+    pub(crate) fn words(&self) -> String {
+        let name = if self.name.is_empty() { &self.id } else { &self.name };
+        let limit = self.max_characters.map(|limit| format!(" · up to {}", text::counted(limit.into(), "character")));
+        format!("{name}{}", limit.unwrap_or_default())
+    }
 }
 
 /// What the account may use.

@@ -9,6 +9,7 @@ mod people_page;
 mod rest;
 mod service;
 mod sessions;
+mod sessions_page;
 mod sign_in;
 mod throttle;
 mod tokens;

@@ -22,6 +22,7 @@ use mission_control::error::Problem;
 use mission_control::id::TokenId;
 use mission_control::metrics::Metrics;
 use mission_control::operation::audio_look::Looker;
+use mission_control::operation::overview::Overview;
 use mission_control::settings::Settings;
 use mission_control::speech::catalogue::Catalogue;
 use mission_control::speech::clips::ClipStore;
@@ -85,6 +86,7 @@ impl Service {
             catalogue: Catalogue::default(),
             clips: ClipStore::open(&config).expect("a folder"),
             looker: Looker::new(config.mode).expect("a client"),
+            overview: Overview::default(),
             shared_keys: Arc::new([]),
             metrics: Metrics::new(config.mode, &clock),
             changes: Changes::new().0,

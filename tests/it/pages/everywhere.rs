@@ -5,15 +5,17 @@ use mission_control::auth::Role;
 use super::browser::Browser;
 use crate::support::service::{Service, Setup};
 
-const PLACES: [&str; 11] = [
+const PLACES: [&str; 13] = [
     "/dashboard/operations",
     "/dashboard/operations?state=pending_approval",
     "/dashboard/operations?attention=true&q=%25&kind=call",
     "/dashboard/operations/new-sms",
     "/dashboard/operations/new-call",
     "/dashboard/operations/inbound",
+    "/dashboard/operations/overview",
     "/dashboard/integrations",
     "/dashboard/settings?tab=integrations",
+    "/dashboard/settings/sessions",
     "/dashboard/audit",
     "/dashboard/help",
     "/account/password",

@@ -3,7 +3,9 @@
 pub(crate) mod browser;
 
 mod asking;
+mod composing;
 mod deciding;
 mod everywhere;
+mod overview;
 mod panes;
 mod together;

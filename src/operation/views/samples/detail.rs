@@ -7,37 +7,20 @@ use super::{
     super::{
         content::{Clip, Content, Kind},
         decision::{Act, Again, Approval, Deadline, Decision, Resolution, Right},
-        detail::{DetailPane, OperationPage, Request},
+        detail::{DetailPane, OperationPage},
         evidence::{Candidate, LookUp},
         list::ListPane,
         notice::Notice,
         story::{Attempt, Decided, Event, Happening, Report},
     },
-    HOSTILE, ID, NOW, kind, recipient, recording, sms, speech, status,
+    HOSTILE, ID, NOW, kind, recipient, recording,
+    request::{DIGEST, request},
+    sms, speech, status,
 };
 use crate::operation::attention::Attention;
 use crate::web::frame::{FormError, Frame, Place};
 
 const SID: &str = "SM7b1f0c52e9d44a0fb1c86e3d2a905f61";
-const DIGEST: &str = "c07e93d1aa54c07e93d1aa54c07e93d1aa54c07e93d1aa54c07e93d1aa54f2b6";
-
-fn request() -> Request {
-    Request {
-        by: "Dana Ruiz, on the page".to_owned(),
-        at: NOW - Duration::minutes(4),
-        note: Some("Customer called, first text may have been missed.".to_owned()),
-        rule: "Held: every operation needs a person other than the requester".to_owned(),
-        mode: "sandbox".to_owned(),
-        digest: Some(DIGEST.to_owned()),
-        expires_at: NOW + Duration::minutes(1_436),
-        execute_before: None,
-        idempotency_key: "invoice-8807-notice-1".to_owned(),
-        replays: 2,
-        last_replayed_at: Some(NOW - Duration::minutes(1)),
-        correlation_id: "bw-5512-a41".to_owned(),
-        sid: None,
-    }
-}
 
 fn event(seconds: i64, happening: Happening, title: &str, actor: Option<&str>, text: &str) -> Event {
     Event {

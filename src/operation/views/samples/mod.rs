@@ -1,6 +1,8 @@
 //! Pages with everything on them, for the tests and for looking at.
 
 mod detail;
+mod forms;
+mod request;
 mod speech;
 
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -8,14 +10,11 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use super::{
     content::{Clip, Content, Kind, Recipient},
     list::{Filter, ListPane, OperationsPage, Row, Rows},
-    new_call::{self, NewCallPage},
-    new_sms::{self, NewSmsPage, Widest},
     status::Status,
-    terms::Terms,
 };
 use crate::operation::attention::Attention;
-use crate::operation::store::Figures;
-use crate::web::frame::{FormError, Frame, Place};
+use crate::operation::overview::{Figures, Picture, Standing};
+use crate::web::frame::{Frame, Place};
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-23 14:33:00 UTC);
 const ID: &str = "019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2";
@@ -133,12 +132,8 @@ impl OperationsPage {
             frame: Frame::sample(Place::Operations),
             now: NOW,
             figures: Figures {
-                oldest_waiting: Some(NOW - Duration::minutes(11)),
-                to_settle: 1,
-                under_way: 1,
-                asked_today: 86,
-                delivered_today: 82,
-                failed_today: 4,
+                standing: Standing { oldest_waiting: Some(NOW - Duration::minutes(11)), to_settle: 1, under_way: 1 },
+                picture: Some(Picture::sample(NOW).into()),
             },
             list: ListPane::sample(),
         }
@@ -165,83 +160,5 @@ impl OperationsPage {
         list.rows.waiting.clear();
         list.rows.attention.clear();
         Self { list, ..Self::sample() }
-    }
-}
-
-fn terms() -> Terms {
-    Terms {
-        idempotency_key: "page-019ab2d3-90fe-7a11".to_owned(),
-        usual_sender: Some("+15005550006".to_owned()),
-        errors: Vec::new(),
-        approvers: "Anyone with the role Approver, except you".to_owned(),
-        is_held: true,
-        open_for: "24 h".to_owned(),
-        again: None,
-        correlation_id: "req-7f3a90".to_owned(),
-    }
-}
-
-/// Everything wrong that can be, for a form that repeats an earlier operation.
-fn refused_terms(payload_error: FormError) -> Terms {
-    Terms {
-        usual_sender: None,
-        errors: vec![
-            FormError {
-                field: Some("to"),
-                text: "This number is too short for +1. It needs 10 digits after the country code.".to_owned(),
-            },
-            payload_error,
-            FormError { field: None, text: "The limit of 500 operations a day is reached. Try tomorrow.".to_owned() },
-        ],
-        again: Some(ID.to_owned()),
-        ..terms()
-    }
-}
-
-impl NewSmsPage {
-    pub(super) fn sample() -> Self {
-        Self {
-            frame: Frame::sample(Place::NewSms),
-            terms: terms(),
-            typed: new_sms::Typed::default(),
-            size: None,
-            widest: None,
-        }
-    }
-
-    pub(super) fn sample_refused() -> Self {
-        let sender = FormError { field: Some("from"), text: "Give the number it comes from.".to_owned() };
-        Self {
-            terms: refused_terms(sender),
-            typed: new_sms::Typed {
-                to: "+1555014\"><script>".to_owned(),
-                from: String::new(),
-                message: format!("\n{HOSTILE}</textarea>"),
-                note: "Customer called.".to_owned(),
-            },
-            size: Some(sms(HOSTILE)),
-            widest: Some(Widest { character: '’', position: 54 }),
-            ..Self::sample()
-        }
-    }
-}
-
-impl NewCallPage {
-    pub(super) fn sample() -> Self {
-        Self { frame: Frame::sample(Place::NewCall), terms: terms(), typed: new_call::Typed::default() }
-    }
-
-    pub(super) fn sample_refused() -> Self {
-        let address = FormError {
-            field: Some("audio_url"),
-            text: "This is not a web address. Write it whole, for example https://example.com/hello.mp3.".to_owned(),
-        };
-        let typed = new_call::Typed {
-            text: format!("\n{HOSTILE}</textarea>"),
-            voice_id: "\"><script>".to_owned(),
-            audio_url: "\"><script>".to_owned(),
-            ..new_call::Typed::default()
-        };
-        Self { terms: refused_terms(address), typed, ..Self::sample() }
     }
 }

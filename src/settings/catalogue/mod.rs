@@ -1,11 +1,14 @@
 //! Every operating setting as people read and write it: what it means, and its values in words.
 
+mod list;
+
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
+pub(super) use self::list::SETTINGS;
 use super::document;
-use crate::config::{Config, Environment, Mode, OnUnknown, Operating, is_speech_id};
+use crate::config::{Config, Environment, Mode, Operating, Price, is_speech_id};
 use crate::web::text;
 
 /// The word that leaves a choice to the mode.
@@ -46,129 +49,9 @@ pub(super) enum Kind {
     Hours,
     /// The id of a voice or a model at `ElevenLabs`; empty is none in particular.
     SpeechId,
+    /// What so much costs; empty is not known.
+    Price(&'static str),
 }
-
-/// All of them, as they stand on the page.
-pub(super) static SETTINGS: [Setting; 16] = [
-    Setting {
-        name: "approval.required",
-        label: "Approval required",
-        meaning: "Every operation waits for a person’s yes. Off: it goes out as soon as it is asked for.",
-        kind: Kind::Choice(ON_OFF),
-        by_mode: None,
-    },
-    Setting {
-        name: "approval.four_eyes",
-        label: "Four eyes",
-        meaning: "Whoever asked may not approve.",
-        kind: Kind::Choice(ON_OFF),
-        by_mode: Some(|operating, mode| json!(operating.approval.four_eyes(mode))),
-    },
-    Setting {
-        name: "approval.allow_self_approval",
-        label: "Own approval allowed",
-        meaning: "For installations with one person: whoever asked may approve in spite of four eyes. Each such decision is marked.",
-        kind: Kind::Choice(ON_OFF),
-        by_mode: None,
-    },
-    Setting {
-        name: "approval.tokens_may_decide",
-        label: "Tokens may decide",
-        meaning: "API tokens with the scope approvals:write may approve and reject.",
-        kind: Kind::Choice(ON_OFF),
-        by_mode: Some(|operating, mode| json!(operating.approval.tokens_may_decide(mode))),
-    },
-    Setting {
-        name: "approval.pending_seconds",
-        label: "Time to decide",
-        meaning: "How long an operation waits for a decision before it expires unsent.",
-        kind: Kind::Seconds,
-        by_mode: None,
-    },
-    Setting {
-        name: "approval.execution_window_seconds",
-        label: "Time to send",
-        meaning: "How long after its approval an operation may still go out.",
-        kind: Kind::Seconds,
-        by_mode: None,
-    },
-    Setting {
-        name: "dispatch.sms_segments_per_second",
-        label: "SMS segments a second",
-        meaning: "How much one sender number sends. 0: no limit of ours. Empty: as the mode decides.",
-        kind: Kind::Rate("segment"),
-        by_mode: Some(|operating, mode| json!(operating.dispatch.sms_segments_per_second(mode))),
-    },
-    Setting {
-        name: "dispatch.calls_per_second",
-        label: "Calls a second",
-        meaning: "How many calls one sender number starts. 0: no limit of ours.",
-        kind: Kind::Rate("call"),
-        by_mode: None,
-    },
-    Setting {
-        name: "dispatch.deadline_seconds",
-        label: "Deadline of a try",
-        meaning: "How long one try to hand an operation to Twilio may take before its outcome counts as unknown.",
-        kind: Kind::Seconds,
-        by_mode: None,
-    },
-    Setting {
-        name: "dispatch.settle_seconds",
-        label: "Settling time",
-        meaning: "How long after that deadline Twilio may still come to list what it accepted.",
-        kind: Kind::Seconds,
-        by_mode: None,
-    },
-    Setting {
-        name: "dispatch.on_unknown",
-        label: "If Twilio never got it",
-        meaning: "What is to happen after a try whose outcome was unknown, once Twilio’s list, read twice, proves that \
-            nothing arrived.",
-        kind: Kind::Choice(ON_UNKNOWN),
-        by_mode: Some(|operating, mode| match operating.dispatch.on_unknown(mode) {
-            OnUnknown::Auto => json!("auto"),
-            OnUnknown::Person => json!("person"),
-        }),
-    },
-    Setting {
-        name: "dispatch.sender_is_exclusive",
-        label: "Only we send from our numbers",
-        meaning: "Only then may a message in Twilio’s list be taken for ours by its content, where no report names it.",
-        kind: Kind::Choice(ON_OFF),
-        by_mode: Some(|operating, mode| json!(operating.dispatch.sender_is_exclusive(mode))),
-    },
-    Setting {
-        name: "api.require_idempotency_key",
-        label: "Idempotency key required",
-        meaning: "Requests without a key are refused. Off: each is given a key of its own.",
-        kind: Kind::Choice(ON_OFF),
-        by_mode: None,
-    },
-    Setting {
-        name: "voice.voice_id",
-        label: "Voice",
-        meaning: "Who speaks in calls from text, unless a request names another voice.",
-        kind: Kind::SpeechId,
-        by_mode: None,
-    },
-    Setting {
-        name: "voice.model_id",
-        label: "Model",
-        meaning: "What makes the speech, unless a request names another model. Models differ in quality, price and in how \
-            much text they take.",
-        kind: Kind::SpeechId,
-        by_mode: None,
-    },
-    Setting {
-        name: "voice.clips_kept_hours",
-        label: "Recordings are kept",
-        meaning: "How long the recording of a call from text stays after the last operation that needs it ended. Its row \
-            stays.",
-        kind: Kind::Hours,
-        by_mode: None,
-    },
-];
 
 impl Setting {
     /// Its value in a document, which may come from a program that did not have it.
@@ -219,6 +102,9 @@ impl Setting {
             }
             Kind::SpeechId if typed.is_empty() || is_speech_id(typed) => Ok(json!(typed)),
             Kind::SpeechId => Err("Copy the id from ElevenLabs: letters, digits, hyphens and underscores."),
+            Kind::Price(_) => Price::parse(typed)
+                .map(|price| json!(price))
+                .map_err(|_| "Write a price such as 0.0079, with six decimals and 1000 at most, or leave it empty."),
             Kind::Rate(_) if typed.is_empty() && self.by_mode.is_some() => Ok(json!(BY_MODE)),
             Kind::Rate(_) => typed
                 .parse::<f64>()
@@ -247,7 +133,9 @@ impl Setting {
                 None => value.to_string(),
             },
             (Kind::SpeechId, Value::String(id)) if id.is_empty() => "Chosen from the account’s own".to_owned(),
-            (Kind::SpeechId, value) => self.written(value),
+            (Kind::Price(_), Value::String(price)) if price.is_empty() => "Not estimated".to_owned(),
+            (Kind::Price(unit), Value::String(price)) => format!("{price} {unit}"),
+            (Kind::SpeechId | Kind::Price(_), value) => self.written(value),
             (Kind::Rate(noun), value) => match value.as_f64() {
                 Some(0.0) => "No limit of ours".to_owned(),
                 Some(1.0) => format!("1 {noun} a second"),
@@ -345,6 +233,8 @@ mod tests {
             ("dispatch.calls_per_second", ""),
             ("dispatch.calls_per_second", "inf"),
             ("dispatch.on_unknown", "true"),
+            ("prices.sms_segment", "1,5"),
+            ("prices.currency", "Taler"),
         ] {
             assert!(setting(name).read(typed).is_err(), "{name}: {typed}");
         }
@@ -360,6 +250,8 @@ mod tests {
             ("dispatch.calls_per_second", json!(1.0), "1 call a second"),
             ("dispatch.sms_segments_per_second", json!(2.5), "2.5 segments a second"),
             ("dispatch.on_unknown", json!("person"), "A person decides"),
+            ("prices.sms_segment", json!("0.0079"), "0.0079 a segment"),
+            ("prices.call_minute", json!(""), "Not estimated"),
             ("dispatch.on_unknown", json!("ask the stars"), "ask the stars"),
         ] {
             assert_eq!(setting(name).in_words(&value), words);

@@ -1,0 +1,35 @@
+//! The page of the overview.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+
+use super::views::OverviewPage;
+use crate::error::{Problem, Result};
+use crate::state::AppState;
+use crate::visit::Visit;
+use crate::web::frame::{Place, html};
+
+/// Longest that the page waits for the first count.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The route of the page.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new().route("/dashboard/operations/overview", get(show))
+}
+
+async fn show(visit: Visit) -> Result<Response> {
+    let app = &visit.app;
+    let (frame, picture) =
+        tokio::try_join!(visit.frame(Place::Operations), async { Ok(app.overview.picture(app, PATIENCE).await) })?;
+    let Some(picture) = picture else { return Err(not_counted().into()) };
+    Ok(html(StatusCode::OK, &OverviewPage { frame, now: app.clock.now(), picture }))
+}
+
+fn not_counted() -> Problem {
+    let detail = "The last 14 days are still being counted. Load the page again in a few seconds.";
+    Problem { retry_after: Some(5), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_counted_yet", detail) }
+}
