@@ -126,6 +126,7 @@ fn operations(operation: &impl Fn(&str) -> String) -> Vec<Page> {
         page("operations/list.html", "/dashboard/operations?state=pending_approval"),
         page("operations/list.html", "/dashboard/operations?attention=true"),
         page("operations/list.html", "/dashboard/operations?q=nothing+like+it"),
+        page("operations/overview.html", "/dashboard/operations/overview"),
         page("gateway/inbound.html", "/dashboard/operations/inbound"),
     ];
     let states = [
@@ -193,6 +194,12 @@ fn set_up() -> Vec<Page> {
     let token = "/dashboard/settings/vault/twilio_account_sid";
     vec![
         page("integrations/page.html", "/dashboard/integrations"),
+        page("integrations/page.html", "/dashboard/integrations").sent(
+            "/dashboard/integrations/check-address",
+            json!({}),
+            ".callout[role=status]",
+        ),
+        page("settings/sessions.html", "/dashboard/settings/sessions"),
         page("settings/vault.html", VAULT),
         page("settings/vault.html", VAULT).sent(token, json!({ "value": "x" }), ".error-summary"),
         page("settings/vault_remove.html", "/dashboard/settings/vault/twilio_phone_number/remove"),
