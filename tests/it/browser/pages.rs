@@ -126,6 +126,7 @@ fn operations(operation: &impl Fn(&str) -> String) -> Vec<Page> {
         page("operations/list.html", "/dashboard/operations?state=pending_approval"),
         page("operations/list.html", "/dashboard/operations?attention=true"),
         page("operations/list.html", "/dashboard/operations?q=nothing+like+it"),
+        page("operations/overview.html", "/dashboard/operations/overview"),
         page("gateway/inbound.html", "/dashboard/operations/inbound"),
     ];
     let states = [
@@ -219,6 +220,7 @@ fn people(person: &str, token: &str) -> Vec<Page> {
         page("settings/people_person.html", &person),
         page("settings/people_disable.html", &format!("{person}/disable")),
         page("settings/people_password.html", &person).sent(&reset, json!({}), "#password"),
+        page("settings/sessions.html", "/dashboard/settings/sessions"),
         page("settings/tokens.html", TOKENS),
         page("settings/tokens_revoke.html", &format!("{TOKENS}/{token}/revoke")),
         page("settings/tokens_made.html", TOKENS).sent(TOKENS, named, "#token"),
