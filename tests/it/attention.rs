@@ -127,10 +127,12 @@ async fn every_reason_stands_in_the_page_the_count_and_the_api() {
 
     let mut viewer = Browser::of(&service, "vera@example.com", Role::Viewer).await;
     let page = viewer.page(LIST).await;
-    assert!(page.contains(&format!("aria-label=\"{} need attention\"", expected.len())), "{page}");
+    let count =
+        format!("<span data-count=\"attention\">{}</span><span class=\"vh\"> need attention</span>", expected.len());
+    assert!(page.contains(&count), "{page}");
     assert_eq!(page.matches("<p class=\"sub\">").count(), expected.len(), "each says why, once");
     for (id, reasons) in &expected {
-        assert!(page.contains(&format!("href=\"/dashboard/operations/{id}\"")), "{id}");
+        assert!(page.contains(&format!("href=\"/dashboard/operations/{id}?attention=true\"")), "{id}");
         let operation = service.operation(&token, id).await;
         assert_eq!((&operation["attention"], &operation["needsAttention"]), (reasons, &json!(true)));
     }

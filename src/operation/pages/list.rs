@@ -138,10 +138,9 @@ fn place(filter: &Filter) -> Place {
     }
 }
 
-/// A number is stored without spaces; everything else is looked for as it was typed.
-fn search(words: &str) -> Option<String> {
-    let number = PhoneNumber::parse(words).map(|number| number.to_string());
-    Some(number.unwrap_or_else(|_| words.to_owned())).filter(|words| !words.is_empty())
+/// A whole number, however it is grouped, is a recipient and has an index; everything else is looked for in the texts.
+fn number(words: &str) -> Option<String> {
+    PhoneNumber::parse(words).ok().map(|number| number.to_string())
 }
 
 async fn read(visit: &Visit, filter: &Filter, after: Option<Cursor>, limit: i64) -> Result<Page> {
@@ -154,9 +153,9 @@ fn wanted(filter: &Filter) -> store::Filter {
     store::Filter {
         states: filter.state.parse().into_iter().collect(),
         kind: kind(&filter.kind),
-        to: None,
+        to: number(&filter.q),
         attention: filter.attention,
-        search: search(&filter.q),
+        search: Some(filter.q.clone()).filter(|words| !words.is_empty() && number(words).is_none()),
     }
 }
 
@@ -216,9 +215,12 @@ mod tests {
 
     #[test]
     fn a_number_is_found_however_it_is_grouped() {
-        assert_eq!(search("+1 (415) 555-0132").as_deref(), Some("+14155550132"));
-        assert_eq!(search("gate code").as_deref(), Some("gate code"));
-        assert_eq!(search(""), None);
+        let by = |q: &str| wanted(&Filter { q: q.to_owned(), ..Filter::default() });
+        let number = by("+1 (415) 555-0132");
+        assert_eq!((number.to.as_deref(), number.search), (Some("+14155550132"), None));
+        let words = by("gate code");
+        assert_eq!((words.to, words.search.as_deref()), (None, Some("gate code")));
+        assert!(by("").search.is_none());
     }
 
     #[test]

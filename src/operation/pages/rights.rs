@@ -7,6 +7,7 @@ use crate::approval::policy::{self, Decider};
 use crate::auth::{Permission, Principal};
 use crate::config::{Mode, Operating};
 use crate::error::Problem;
+use crate::operation::compose::cost;
 use crate::operation::content::Kind;
 use crate::operation::status::State;
 use crate::operation::store::{Operation, Story};
@@ -98,6 +99,8 @@ fn approval(reader: &Reader<'_>, operation: &Operation, queued: i64) -> Right<Ap
         Ok(()) => Right::Granted(Approval {
             digest,
             asks_about_duplicate: operation.possible_duplicate_of.is_some(),
+            cost: cost::estimate(&reader.settings.prices, operation.kind, operation.segments.unwrap_or_default())
+                .map(|estimate| estimate.to_string()),
             warning: warning(reader, operation, queued),
             typed_comment: String::new(),
         }),

@@ -96,6 +96,16 @@ pub async fn list(
     let states = filter.state_names();
     let rows = limit + 1;
     let mut operations = match (filter.attention, states.as_slice()) {
+        (false, states) if filter.to.is_some() => select_page!(
+            db,
+            clock,
+            mode,
+            filter,
+            after,
+            rows,
+            "o.to_number = $5 and (cardinality($3::text[]) = 0 or o.state = any ($3))",
+            states
+        ),
         // The condition of operations_unacknowledged, spelled out.
         (true, states) => select_page!(
             db,
@@ -158,6 +168,7 @@ pub async fn newer(
             where o.mode = $2
                 and (cardinality($3::text[]) = 0 or o.state = any ($3))
                 and ($4::text is null or o.kind = $4)
+                and ($9::text is null or o.to_number = $9)
                 and (not $5 or needs_attention(o, clock_timestamp() + $1::interval))
                 and ($6::text is null or o.to_number like $6 or o.message ilike $6 or o.speech_text ilike $6
                     or o.provider_sid ilike $6 or o.idempotency_key ilike $6 or o.id::text like lower($6))
@@ -173,6 +184,7 @@ pub async fn newer(
         filter.pattern(),
         than.0,
         limit,
+        filter.to,
     )
     .fetch_one(db)
     .await

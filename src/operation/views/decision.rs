@@ -52,6 +52,8 @@ pub(crate) struct Approval {
     pub(crate) digest: String,
     /// The reader has to say that the earlier one was seen.
     pub(crate) asks_about_duplicate: bool,
+    /// What it is estimated to cost, where prices are set.
+    pub(crate) cost: Option<String>,
     /// What is unusual about approving it now: a queue longer than the window.
     pub(crate) warning: Option<String>,
     /// The comment that was typed, when the form comes back.

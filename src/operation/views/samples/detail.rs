@@ -143,6 +143,7 @@ impl DetailPane {
         let approval = Approval {
             digest: DIGEST.to_owned(),
             asks_about_duplicate: true,
+            cost: Some("About 0.0158 USD, an estimate".to_owned()),
             warning: Some("90 segments wait before it. At 1 a second it leaves in about 2 minutes.".to_owned()),
             typed_comment: "\"Checked".to_owned(),
         };
@@ -181,6 +182,7 @@ impl DetailPane {
         let approval = Approval {
             digest: DIGEST.to_owned(),
             asks_about_duplicate: false,
+            cost: None,
             warning: None,
             typed_comment: String::new(),
         };

@@ -12,7 +12,8 @@ impl DetailPane {
     pub(super) fn pending_speech() -> Self {
         let clip = Clip::Ready { address: "/api/public/call-audio/q7Yc".to_owned(), bytes: 48_276 };
         let digest = "c07e93d1aa54".repeat(5) + "f2b6";
-        let approval = Approval { digest, asks_about_duplicate: false, warning: None, typed_comment: String::new() };
+        let approval =
+            Approval { digest, asks_about_duplicate: false, cost: None, warning: None, typed_comment: String::new() };
         Self {
             decision: Decision { approval: Right::Granted(approval), acts: vec![Act::Reject], ..Decision::default() },
             ..Self::in_state(speech(HOSTILE, clip), "pending_approval")
