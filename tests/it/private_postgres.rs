@@ -235,7 +235,10 @@ async fn as_an_ordinary_user_whom_root_may_join() {
     }
     // This program may be where others cannot reach it.
     let program = folder.path().join("it");
-    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    // By a process of its own: what this one writes, a child that another test starts just then would hold open for
+    // writing, and a program that is written to does not start.
+    let copied = Command::new("cp").arg(env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     let data_dir = folder.path().join("data");
     fs::create_dir(&data_dir).unwrap();
