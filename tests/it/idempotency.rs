@@ -32,12 +32,12 @@ async fn count(service: &Service, table: &str) -> i64 {
 async fn asking_is_one_statement_and_so_is_a_replay() {
     let service = Service::start().await;
     let token = service.token("ada@example.com", Role::Admin).await;
-    // What is remembered for a moment (the token, the usual sender) is known after the first, unless it took that long.
+    // What is remembered for a moment (the token, the usual sender) is known after another, unless it took that long.
     eventually("an asking and a replay of one statement each", || async {
         let key = uuid::Uuid::new_v4().to_string();
-        ask(&service, &token, "first", &hello()).await;
         let mut statements = Vec::new();
         for replayed in [None, Some("true")] {
+            ask(&service, &token, "first", &hello()).await;
             let id = format!("counted-{key}-{}", replayed.is_some());
             let asking = service.request(Method::POST, SEND_SMS, &token).header("Idempotency-Key", &key);
             let answer = service.send(asking.header("X-Correlation-Id", &id).json(&hello())).await;
