@@ -35,8 +35,8 @@ struct Options {
     /// Operations in the end.
     #[arg(long, default_value_t = 1_000_000)]
     many: u32,
-    /// How often each view is loaded.
-    #[arg(long, default_value_t = 100)]
+    /// How often each view is loaded: often enough that the first of each connection, which are planned anew, do not matter.
+    #[arg(long, default_value_t = 600)]
     loads: u32,
     /// Changes that an open page is to learn of.
     #[arg(long, default_value_t = 300)]
