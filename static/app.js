@@ -235,7 +235,6 @@
   const openDialog = (id) => {
     const dialog = document.getElementById(id);
     if (dialog && !dialog.open) dialog.showModal();
-    return Boolean(dialog);
   };
   let leads = 0;
 
@@ -285,10 +284,6 @@
     if (!keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();
-  });
-  document.addEventListener("click", (event) => {
-    const opener = event.target.closest("[data-opens]");
-    if (opener && openDialog(opener.dataset.opens)) event.preventDefault();
   });
 }
 
@@ -354,5 +349,3 @@ document.addEventListener("submit", async (event) => {
   });
   addEventListener("pageshow", () => document.querySelectorAll("form[data-once]").forEach(free));
 }
-
-// --- Vault -------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ use crate::id::OperationId;
 use crate::operation::status::State;
 use crate::operation::store::{self, Operation};
 use crate::operation::views::review::{Chosen, Result as Outcome, ReviewPage};
-use crate::visit::{Visit, refusal};
+use crate::visit::Visit;
 use crate::web::back::START;
 use crate::web::extract::{Form, Query};
 use crate::web::frame::{FormError, Place, html};
@@ -58,33 +58,33 @@ pub(super) async fn submit(visit: Visit, Form(pairs): Form<Pairs>) -> Result<Res
     }
     let mut results = Vec::with_capacity(ids.len());
     for (id, digest) in &decision.chosen {
-        results.push(decide(&visit, *id, decision.act(digest)).await?);
+        results.push(decide(&visit, *id, decision.act(digest)).await);
     }
     let done = ReviewPage { results, chosen: Vec::new(), ..page(&visit, &[]).await? };
     Ok(html(StatusCode::OK, &done))
 }
 
-/// One decision, as if it had been made on the operation's own page.
-async fn decide(visit: &Visit, id: OperationId, act: Act) -> Result<Outcome> {
+/// One decision, as if it had been made on the operation's own page. Whatever comes in its way is said beside it: those
+/// before it are decided already.
+async fn decide(visit: &Visit, id: OperationId, act: Act) -> Outcome {
     let app = &visit.app;
-    let Some(operation) = store::find(&app.db, &app.clock, app.config.mode, id).await? else {
-        return Ok(Outcome {
-            id: id.to_string(),
-            title: id.to_string(),
-            refused: Some("It does not exist.".to_owned()),
-        });
+    let found = store::find(&app.db, &app.clock, app.config.mode, id).await;
+    let (title, performed) = match found {
+        Ok(Some(operation)) => (title(visit, &operation), perform(visit, &operation, act).await),
+        Ok(None) => (id.to_string(), Err(Problem::not_found("It does not exist.").into())),
+        Err(error) => (id.to_string(), Err(error.into())),
     };
+    Outcome { id: id.to_string(), title, refused: performed.err().map(|error| error.into_problem().detail) }
+}
+
+async fn perform(visit: &Visit, operation: &Operation, act: Act) -> Result<()> {
     let is_twin = operation.state == State::PendingApproval && operation.possible_duplicate_of.is_some();
-    let performed = match act {
+    if is_twin && matches!(act, Act::Approve { .. }) {
         // Whoever built the form by hand has not seen the earlier one either.
-        Act::Approve { .. } if is_twin => Err(Problem::new(StatusCode::CONFLICT, "duplicate_not_seen", ALONE).into()),
-        act => act::perform(app, &visit.principal, &visit.actor, &operation, act).await,
-    };
-    let refused = match performed {
-        Ok(_) => None,
-        Err(error) => Some(refusal(error)?.detail),
-    };
-    Ok(Outcome { id: id.to_string(), title: title(visit, &operation), refused })
+        return Err(Problem::new(StatusCode::CONFLICT, "duplicate_not_seen", ALONE).into());
+    }
+    act::perform(&visit.app, &visit.principal, &visit.actor, operation, act).await?;
+    Ok(())
 }
 
 const ALONE: &str = "The same content was asked for to this number not long ago. Decide on it by itself.";
