@@ -6,7 +6,7 @@
 
 // Putting it together.
 pub mod app;
-mod router;
+pub mod router;
 pub mod state;
 pub mod config;
 pub mod database;
@@ -24,6 +24,7 @@ pub mod phone;
 // A request comes in: manners, then who is asking, then what they want.
 pub mod web;
 pub mod auth;
+pub mod access;
 mod visit;
 pub mod operation;
 pub mod idempotency;

@@ -1,12 +1,15 @@
-//! Every address on one page, in three groups: open to anybody, for those who sign in, and for Twilio.
+//! Every address, in three groups: open to anybody, for those who sign in, and for Twilio. Who may come to each stands
+//! beside it, where it is made; `tests/data/routes.txt` lists all of them.
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::access::{self, Access, Route, Routes};
 use crate::state::AppState;
 use crate::web::headers::{self, Https};
+use crate::web::{assets, health, preferences};
 use crate::{
     approval, audit, auth, callback, gateway, guard, integrations, live, metrics, operation, settings, speech, vault,
     web,
@@ -14,41 +17,66 @@ use crate::{
 
 /// The whole service as one router.
 pub(crate) fn router(app: &AppState) -> Router {
-    // Anybody: is it alive, what do its pages look like, what does a call play, is this the public address.
-    let open = Router::new()
-        .merge(web::health::router())
-        .merge(web::assets::router())
-        .merge(speech::test_recording::router())
-        .merge(speech::clips::router())
-        .merge(integrations::arrival::router());
-
-    // Whoever signed in, or holds a token. No other site can act in a person's name.
-    let waiting = operation::api::waiting().merge(audit::export::router()).merge(live::router());
-    let signed_in = Router::new()
-        .merge(auth::router())
-        .merge(auth::pages::router())
-        .merge(operation::api::listing())
-        .merge(approval::api::router())
-        .merge(guard::api::router())
-        .merge(operation::pages::router())
-        .merge(operation::overview::router())
-        .merge(gateway::router())
-        .merge(guard::page::router())
-        .merge(integrations::pages::router())
-        .merge(settings::pages::router())
-        .merge(audit::router())
-        .merge(metrics::router())
-        .merge(vault::api::router())
-        .merge(vault::pages::router())
-        .merge(web::preferences::router());
-
-    // Twilio, by its signature.
-    let twilio = callback::router();
-
     let bounded = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, web::REQUEST_TIMEOUT);
-    let signed_in = web::same_origin(signed_in.layer(bounded).merge(waiting), app);
-    let all = open.merge(signed_in).merge(twilio.layer(bounded));
-    let all = web::manners(all, app);
+    let Groups { open, signed_in, waiting, twilio } = Groups::new();
+    let open = access::guard(open, app).into_router();
+    let signed_in = access::guard(signed_in, app).into_router().layer(bounded);
+    let waiting = access::guard(waiting, app).into_router();
+    let twilio = access::guard(twilio, app).into_router().layer(bounded);
+    // No other site can act in a person's name.
+    let all = open.merge(web::same_origin(signed_in.merge(waiting), app)).merge(twilio);
     let https = Https(app.public_url.is_https());
-    all.layer(from_fn_with_state(https, headers::protect)).with_state(app.clone())
+    web::manners(all, app).layer(from_fn_with_state(https, headers::protect)).with_state(app.clone())
+}
+
+/// Every address, and who may come to it.
+pub fn routes() -> Vec<Route> {
+    let Groups { open, signed_in, waiting, twilio } = Groups::new();
+    [open, signed_in, waiting, twilio].iter().flat_map(|group| group.list().to_vec()).collect()
+}
+
+struct Groups {
+    /// Anybody: is it alive, what do its pages look like, what does a call play, is this the public address.
+    open: Routes,
+    /// Whoever signed in, or holds a token.
+    signed_in: Routes,
+    /// The same, where an answer may take longer than others.
+    waiting: Routes,
+    /// Twilio, by its signature.
+    twilio: Routes,
+}
+
+impl Groups {
+    fn new() -> Self {
+        Self {
+            open: Routes::new()
+                .get("/healthz", Access::Anybody, health::alive)
+                .get("/readyz", Access::Anybody, health::ready)
+                .get("/static/{fingerprint}/{*file}", Access::Anybody, assets::fingerprinted)
+                .get("/favicon.ico", Access::Anybody, assets::favicon)
+                .merge(speech::test_recording::routes())
+                .merge(speech::clips::routes())
+                .merge(integrations::arrival::routes()),
+            signed_in: Routes::new()
+                .merge(auth::routes())
+                .merge(auth::pages::routes())
+                .merge(operation::api::listing())
+                .merge(approval::api::routes())
+                .merge(guard::api::routes())
+                .merge(operation::pages::routes())
+                .merge(operation::overview::routes())
+                .merge(gateway::routes())
+                .merge(guard::page::routes())
+                .merge(integrations::pages::routes())
+                .merge(settings::pages::routes())
+                .merge(audit::routes())
+                .merge(metrics::routes())
+                .merge(vault::api::routes())
+                .merge(vault::pages::routes())
+                .post("/dashboard/preferences/theme", Access::Anybody, preferences::choose_theme)
+                .post("/dashboard/preferences/shortcuts", Access::Anybody, preferences::choose_shortcuts),
+            waiting: operation::api::waiting().merge(audit::export::routes()).merge(live::routes()),
+            twilio: callback::routes(),
+        }
+    }
 }

@@ -1,15 +1,14 @@
 //! The addresses at which scripts decide.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::act::{self, Act};
 use super::decisions::Decided;
-use crate::auth::Principal;
+use crate::access::{Access, Routes};
+use crate::auth::{Permission, Principal};
 use crate::error::Result;
 use crate::id::OperationId;
 use crate::operation::{answer, api::find};
@@ -19,13 +18,15 @@ use crate::web::correlation::CorrelationId;
 use crate::web::extract::{Json, Path, members};
 
 /// The routes of decisions.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/api/operations/{id}/approve", post(approve))
-        .route("/api/operations/{id}/reject", post(reject))
-        .route("/api/operations/{id}/cancel", post(cancel))
-        .route("/api/operations/{id}/resolve", post(resolve))
-        .route("/api/operations/{id}/acknowledge", post(acknowledge))
+pub(crate) fn routes() -> Routes {
+    let decider = Access::Caller(Permission::Decide);
+    Routes::new()
+        .post("/api/operations/{id}/approve", decider, approve)
+        .post("/api/operations/{id}/reject", decider, reject)
+        // One's own request may be cancelled by whoever may ask.
+        .post("/api/operations/{id}/cancel", Access::Caller(Permission::AskOperations), cancel)
+        .post("/api/operations/{id}/resolve", decider, resolve)
+        .post("/api/operations/{id}/acknowledge", decider, acknowledge)
 }
 
 #[derive(Deserialize)]

@@ -1,20 +1,19 @@
 //! The audit for programs.
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::list::{Line, list};
 use super::query::AuditQuery;
+use crate::access::{Access, Routes};
 use crate::auth::{Permission, Principal};
 use crate::error::Result;
 use crate::state::AppState;
 use crate::web::extract::{Json, Query};
 
 /// The route of the list.
-pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/api/audit", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/api/audit", Access::Caller(Permission::ReadAudit), show)
 }
 
 async fn show(

@@ -7,21 +7,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::Extension;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{BoxError, Router};
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::list::{Filter, Line, Page, list};
 use super::query::AuditQuery;
 use super::{csv, json};
+use crate::access::{Access, Routes};
 use crate::auth::Permission;
 use crate::error::{Problem, Result};
-use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::extract::Query;
 
@@ -87,16 +86,16 @@ impl Format {
 /// A part of the export; `None` says that it is complete.
 type Chunk = Option<Bytes>;
 
-/// The route of the export, which may take longer than other requests.
-pub(crate) fn router() -> Router<AppState> {
+/// The routes of the export, which may take longer than other requests.
+pub(crate) fn routes() -> Routes {
     let places = Places(Arc::new(Semaphore::new(PLACES)));
-    Router::new()
-        .route("/dashboard/audit.csv", get(async |visit, query, places| show(visit, query, places, Format::Csv).await))
-        .route(
-            "/dashboard/audit.json",
-            get(async |visit, query, places| show(visit, query, places, Format::Json).await),
-        )
-        .layer(Extension(places))
+    let reader = Access::Person(Permission::ReadAudit);
+    let csv = async |visit, query, places| show(visit, query, places, Format::Csv).await;
+    let json = async |visit, query, places| show(visit, query, places, Format::Json).await;
+    Routes::new()
+        .get("/dashboard/audit.csv", reader, csv)
+        .get("/dashboard/audit.json", reader, json)
+        .wrap(|router| router.layer(Extension(places)))
 }
 
 async fn show(

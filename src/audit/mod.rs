@@ -18,16 +18,15 @@ mod pages;
 pub(crate) mod views;
 mod words;
 
-use axum::Router;
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use crate::access::Routes;
 use crate::id::{TokenId, UserId};
-use crate::state::AppState;
 
 /// The routes of the page and of the API.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().merge(api::router()).merge(pages::router())
+pub(crate) fn routes() -> Routes {
+    Routes::new().merge(api::routes()).merge(pages::routes())
 }
 
 /// Who made a change: a person, a token acting for one, or a part of the service.

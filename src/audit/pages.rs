@@ -1,23 +1,21 @@
 //! The page of the audit: filters from the address, lines by day.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 
 use super::list::{DEFAULT_LIMIT, Line, list};
 use super::query::AuditQuery;
 use super::views::{AuditPage, Row};
+use crate::access::{Access, Routes};
 use crate::auth::{Permission, users};
 use crate::error::Result;
-use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::extract::Query;
 use crate::web::frame::{Place, html};
 
 /// The route of the page.
-pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/dashboard/audit", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/dashboard/audit", Access::Person(Permission::ReadAudit), show)
 }
 
 async fn show(visit: Visit, Query(query): Query<AuditQuery>) -> Result<Response> {

@@ -1,11 +1,9 @@
 //! The addresses of this subject.
 
-use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse as _, Redirect, Response};
-use axum::routing::{get, post};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -17,6 +15,7 @@ use super::proof::Answer;
 use super::sign_in::{self, Visitor};
 use super::views::{LoginPage, PasswordPage};
 use super::{EmailAddress, Principal, cookie, first_admin};
+use crate::access::{Access, Routes};
 use crate::error::Result;
 use crate::state::AppState;
 use crate::web::client::ClientAddress;
@@ -27,11 +26,13 @@ use crate::web::frame::{FormError, Frame, Theme, html};
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Signing in and out, and one's own password. To be wrapped in the origin check.
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route(LOGIN_PATH, get(show_login).post(log_in))
-        .route("/logout", post(log_out))
-        .route(PASSWORD_PATH, get(show_password).post(change_password))
+pub fn routes() -> Routes {
+    Routes::new()
+        .get(LOGIN_PATH, Access::Anybody, show_login)
+        .post(LOGIN_PATH, Access::Anybody, log_in)
+        .post("/logout", Access::Anybody, log_out)
+        .get(PASSWORD_PATH, Access::AtTheDoor, show_password)
+        .post(PASSWORD_PATH, Access::AtTheDoor, change_password)
 }
 
 #[derive(Deserialize)]

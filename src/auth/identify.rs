@@ -29,7 +29,7 @@ pub(super) const LOGIN_PATH: &str = "/login";
 pub struct SignedIn(pub Principal);
 
 /// A person who is signed in, even if all they may do is change their password.
-pub(super) struct AtTheDoor(pub(super) Principal);
+pub(crate) struct AtTheDoor(pub(crate) Principal);
 
 /// Why a request goes no further.
 #[derive(Debug)]

@@ -38,7 +38,8 @@ pub(crate) mod pages;
 pub(crate) mod views;
 
 pub use email::{EmailAddress, NotAnAddress};
-pub use handlers::router;
+pub use handlers::routes;
+pub(crate) use identify::AtTheDoor;
 pub use identify::{Refusal, SignedIn};
 pub use new_password::{NewPassword, WeakPassword};
 pub use passwords::{Cost, Passwords};

@@ -1,11 +1,10 @@
 //! The doors that Twilio knocks at. In this order: size, path and method, signature, account, and only then what it says.
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::routing::post;
 
 use super::facts::{self, Effect, Report, Source};
+use crate::access::{Access, Routes};
 use crate::dispatch::claim::Reference;
 use crate::error::{Problem, Result};
 use crate::id::OperationId;
@@ -18,10 +17,12 @@ use crate::web::extract::{Path, has_content_type, read_body};
 const WORD_LIMIT: usize = 64;
 
 /// The routes of Twilio's reports.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/webhooks/twilio/message-status/{operation}", post(message_status))
-        .route("/webhooks/twilio/call-status/{operation}", post(call_status))
+pub(crate) fn routes() -> Routes {
+    Routes::new().post("/webhooks/twilio/message-status/{operation}", Access::Twilio, message_status).post(
+        "/webhooks/twilio/call-status/{operation}",
+        Access::Twilio,
+        call_status,
+    )
 }
 
 async fn message_status(app: State<AppState>, operation: Path<OperationId>, request: Request) -> Result<StatusCode> {

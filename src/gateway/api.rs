@@ -1,12 +1,11 @@
 //! Inbound calls for programs.
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::calls::list::{Call, PAGE_LIMIT, list};
+use crate::access::{Access, Routes};
 use crate::audit::mask;
 use crate::auth::{Permission, Principal};
 use crate::clock::rfc3339;
@@ -20,8 +19,8 @@ use crate::web::extract::{Json, Query};
 const DEFAULT_LIMIT: i64 = 50;
 
 /// The route of the list.
-pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/api/inbound-calls", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/api/inbound-calls", Access::Caller(Permission::ReadOperations), show)
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -37,11 +37,9 @@ mod views;
 pub use listener::Running;
 pub use pipeline::{Gateway, Limits, Setup};
 
-use axum::Router;
-
-use crate::state::AppState;
+use crate::access::Routes;
 
 /// The routes of the service that show inbound calls.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().merge(api::router()).merge(pages::router())
+pub(crate) fn routes() -> Routes {
+    Routes::new().merge(api::routes()).merge(pages::routes())
 }

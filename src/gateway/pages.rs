@@ -1,15 +1,14 @@
 //! The page of inbound calls, beside that of operations.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use serde::Deserialize;
 
 use super::calls::list::{Call, list};
 use super::views::{InboundPage, Row};
+use crate::access::{Access, Routes};
+use crate::auth::Permission;
 use crate::error::Result;
-use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::extract::Query;
 use crate::web::frame::{Place, html};
@@ -18,8 +17,8 @@ use crate::web::frame::{Place, html};
 const PAGE: i64 = 50;
 
 /// The route of the page.
-pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/dashboard/operations/inbound", get(show))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/dashboard/operations/inbound", Access::Person(Permission::ReadOperations), show)
 }
 
 /// The address as it came: a cursor that is none is the newest page.

@@ -1,12 +1,11 @@
 //! The hold's address for scripts.
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::hold::{self, Cause, Hold};
+use crate::access::{Access, Routes};
 use crate::auth::{Permission, Principal};
 use crate::clock::rfc3339;
 use crate::error::{FieldProblem, Problem, Result};
@@ -19,8 +18,11 @@ use crate::web::extract::{Json, members};
 const REASON_LIMIT: usize = 500;
 
 /// The routes of the hold.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/api/hold", get(read).put(set).delete(release))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .get("/api/hold", Access::Caller(Permission::ReadOperations), read)
+        .put("/api/hold", Access::Caller(Permission::Hold), set)
+        .delete("/api/hold", Access::Caller(Permission::Hold), release)
 }
 
 /// What a PUT brings.

@@ -1,14 +1,13 @@
 //! The hold's switch on every page.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Redirect;
-use axum::routing::post;
 use serde::Deserialize;
 
 use super::api::reason;
 use super::hold::{self, Cause};
+use crate::access::{Access, Routes};
 use crate::auth::{Permission, SignedIn};
 use crate::error::{Problem, Result};
 use crate::state::AppState;
@@ -18,8 +17,8 @@ use crate::web::correlation::CorrelationId;
 use crate::web::extract::Form;
 
 /// The route of the switch.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/dashboard/hold", post(switch))
+pub(crate) fn routes() -> Routes {
+    Routes::new().post("/dashboard/hold", Access::Person(Permission::Hold), switch)
 }
 
 #[derive(Deserialize)]

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 use uuid::Uuid;
 
+use crate::access::{Access, Routes};
 use crate::config::{Mode, is_loopback};
 use crate::error::{Problem, Result};
 use crate::state::AppState;
@@ -49,8 +48,8 @@ pub(crate) enum Arrival {
 }
 
 /// The door at which the question arrives, beside Twilio's own: what keeps it out keeps Twilio's reports out.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/webhooks/twilio/reach/{question}", get(answer))
+pub(crate) fn routes() -> Routes {
+    Routes::new().get("/webhooks/twilio/reach/{question}", Access::Anybody, answer)
 }
 
 async fn answer(State(app): State<AppState>, Path(question): Path<String>) -> Result<Response> {

@@ -1,14 +1,13 @@
 //! The page "Integrations", and the two forms by which a test is asked for.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
 use serde::Deserialize;
 
 use super::arrival::{self, Arrival};
-use super::views::{Access, Address, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio};
+use super::views::{AccountAccess, Address, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio};
 use super::{NOTE, evidence, follow};
+use crate::access::{Access, Routes};
 use crate::audit::mask;
 use crate::auth::Permission;
 use crate::config::Mode;
@@ -32,15 +31,20 @@ const PAGE: &str = "/dashboard/integrations";
 const LATEST: i64 = 5;
 
 /// The routes of the page.
-pub(crate) fn router() -> Router<AppState> {
+pub(crate) fn routes() -> Routes {
+    let (reader, asker) = (Access::Person(Permission::ReadOperations), Access::Person(Permission::AskOperations));
     // A refused form stands at the address of its act; loading that again shows the page.
-    let go_back = || get(async || Redirect::to(PAGE));
-    Router::new()
-        .route(PAGE, get(show))
-        .route("/dashboard/integrations/test-sms", go_back().post(test_sms))
-        .route("/dashboard/integrations/test-call", go_back().post(test_call))
-        .route("/dashboard/integrations/test-speech", go_back().post(test_speech))
-        .route("/dashboard/integrations/check-address", go_back().post(check_address))
+    let go_back = async || Redirect::to(PAGE);
+    Routes::new()
+        .get(PAGE, reader, show)
+        .get("/dashboard/integrations/test-sms", reader, go_back)
+        .post("/dashboard/integrations/test-sms", asker, test_sms)
+        .get("/dashboard/integrations/test-call", reader, go_back)
+        .post("/dashboard/integrations/test-call", asker, test_call)
+        .get("/dashboard/integrations/test-speech", reader, go_back)
+        .post("/dashboard/integrations/test-speech", asker, test_speech)
+        .get("/dashboard/integrations/check-address", reader, go_back)
+        .post("/dashboard/integrations/check-address", Access::Person(Permission::ManageVault), check_address)
 }
 
 #[derive(Deserialize)]
@@ -157,7 +161,7 @@ async fn page(visit: &Visit, test: &str, Beside { again, arrival }: Beside) -> R
     )?;
     let state = |name: VaultName| state(&entries, name);
     let twilio = Twilio {
-        access: Access::of(state(VaultName::TwilioAccountSid), state(VaultName::TwilioAuthToken)),
+        access: AccountAccess::of(state(VaultName::TwilioAccountSid), state(VaultName::TwilioAuthToken)),
         has_number: state(VaultName::TwilioPhoneNumber) != EntryState::Missing,
         verification,
         accepted: evidence.accepted.map(|attempt| news(visit, attempt)),

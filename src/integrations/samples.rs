@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::arrival::Arrival;
 use super::views::{
-    Access, Address, Fetch, Followed, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio,
+    AccountAccess, Address, Fetch, Followed, Forms, IntegrationsPage, Latest, News, Reach, Speech, TestForm, Twilio,
 };
 use crate::operation::content::Kind;
 use crate::operation::views::content::Recipient;
@@ -63,7 +63,7 @@ impl IntegrationsPage {
             }),
             is_unknown_test: false,
             twilio: Twilio {
-                access: Access(EntryState::Stored),
+                access: AccountAccess(EntryState::Stored),
                 has_number: true,
                 verification: LastVerification { account: checked(Finding::Refused), number: checked(Finding::Ready) },
                 accepted: Some(news("accepted")),
@@ -126,7 +126,7 @@ impl IntegrationsPage {
             frame: Frame::sample_held(Place::Integrations),
             is_unknown_test: false,
             twilio: Twilio {
-                access: Access(EntryState::Missing),
+                access: AccountAccess(EntryState::Missing),
                 verification: LastVerification::default(),
                 is_emulated: false,
                 ..sample.twilio

@@ -65,7 +65,7 @@ pub(crate) enum Fetch {
 
 /// Twilio: what it is reached with, and what came of that.
 pub(crate) struct Twilio {
-    pub(crate) access: Access,
+    pub(crate) access: AccountAccess,
     pub(crate) has_number: bool,
     pub(crate) verification: LastVerification,
     pub(crate) accepted: Option<News>,
@@ -94,7 +94,7 @@ pub(crate) struct Speech {
 
 /// Where Account SID and Auth Token come from, as the one thing that they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Access(pub(super) EntryState);
+pub(crate) struct AccountAccess(pub(super) EntryState);
 
 /// What came of an attempt.
 pub(crate) struct News {
@@ -230,7 +230,7 @@ impl Twilio {
     }
 }
 
-impl Access {
+impl AccountAccess {
     /// Of both values. One half opens nothing; of two sources the environment is named, which is outside of the vault.
     pub(crate) fn of(account_sid: EntryState, auth_token: EntryState) -> Self {
         let weakest = [EntryState::Missing, EntryState::Env, EntryState::Sandbox];
@@ -286,7 +286,11 @@ mod tests {
             (Stored, Missing, Missing),
             (Missing, Env, Missing),
         ] {
-            assert_eq!(Access::of(account_sid, auth_token), Access(together), "{account_sid:?} {auth_token:?}");
+            assert_eq!(
+                AccountAccess::of(account_sid, auth_token),
+                AccountAccess(together),
+                "{account_sid:?} {auth_token:?}"
+            );
         }
     }
 
@@ -297,7 +301,7 @@ mod tests {
             let account = finding.map(|finding| Checked { finding, at });
             let verification = LastVerification { account, number: None };
             let sample = IntegrationsPage::sample("").twilio;
-            Twilio { access: Access(state), has_number, verification, ..sample }.words()
+            Twilio { access: AccountAccess(state), has_number, verification, ..sample }.words()
         };
         for (state, has_number, finding, next) in [
             (Missing, true, None, "Store both"),

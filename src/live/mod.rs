@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use self::position::Position;
-pub(crate) use self::route::router;
+pub(crate) use self::route::routes;
 use crate::clock::Clock;
 use crate::config::Mode;
 use crate::id::OperationId;

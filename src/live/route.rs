@@ -6,12 +6,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -19,6 +17,7 @@ use tokio::time::Instant;
 
 use super::position::{self, Position};
 use super::{Line, line};
+use crate::access::{Access, Routes};
 use crate::auth::{Permission, Principal};
 use crate::error::{Error, Result};
 use crate::state::AppState;
@@ -34,8 +33,8 @@ const LONGEST: Duration = Duration::from_mins(5);
 const RETRY: Duration = Duration::from_millis(300);
 
 /// The stream; it outlives the time-out of requests.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/dashboard/live", get(listen))
+pub(crate) fn routes() -> Routes {
+    Routes::new().get("/dashboard/live", Access::Caller(Permission::ReadOperations), listen)
 }
 
 /// What a page knows when it opens its first stream; afterwards it sends `Last-Event-ID`.

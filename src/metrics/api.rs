@@ -1,18 +1,17 @@
 //! The address that Prometheus asks.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use axum::routing::get;
 
+use crate::access::{Access, Routes};
 use crate::auth::{Permission, Principal};
 use crate::error::Result;
 use crate::state::AppState;
 
 /// The route of the figures, closed like everything else: a token with `operations:read`, or a person who is signed in.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/metrics", get(show))
+pub(crate) fn routes() -> Routes {
+    Routes::new().get("/metrics", Access::Caller(Permission::ReadOperations), show)
 }
 
 async fn show(State(app): State<AppState>, principal: Principal) -> Result<impl IntoResponse> {

@@ -17,7 +17,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
-pub(crate) use self::api::router;
+pub(crate) use self::api::routes;
 use self::database::Reading;
 use self::requests::Requests;
 use crate::clock::Clock;

@@ -1,11 +1,9 @@
 //! The addresses for scripts: ask, list, read.
 
-use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,6 +12,7 @@ use super::content::Kind;
 use super::request::Request;
 use super::store::{self, Filter, Operation};
 use super::{answer, wait};
+use crate::access::{Access, Routes};
 use crate::audit::Actor;
 use crate::auth::{Permission, Principal, Refusal};
 use crate::error::{Error, FieldProblem, Problem, Result};
@@ -32,16 +31,16 @@ const DEFAULT_LIMIT: i64 = 50;
 pub(crate) const SOURCE: &str = "x-mission-control-source";
 
 /// Asking and reading, which may wait longer than other requests (`Prefer: wait`).
-pub(crate) fn waiting() -> Router<AppState> {
-    Router::new()
-        .route("/api/twilio/send-sms", post(send_sms))
-        .route("/api/twilio/make-call", post(make_call))
-        .route("/api/operations/{id}", get(read))
+pub(crate) fn waiting() -> Routes {
+    Routes::new()
+        .post("/api/twilio/send-sms", Access::Caller(Permission::AskOperations), send_sms)
+        .post("/api/twilio/make-call", Access::Caller(Permission::AskOperations), make_call)
+        .get("/api/operations/{id}", Access::Caller(Permission::ReadOperations), read)
 }
 
 /// Listing.
-pub(crate) fn listing() -> Router<AppState> {
-    Router::new().route("/api/operations", get(list))
+pub(crate) fn listing() -> Routes {
+    Routes::new().get("/api/operations", Access::Caller(Permission::ReadOperations), list)
 }
 
 async fn send_sms(caller: Caller, Json(body): Json<Value>) -> Result<Response> {

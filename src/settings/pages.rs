@@ -1,9 +1,7 @@
 //! The pages of the operating settings: read by everybody, changed by admins. This one is of sending.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
 
 use super::catalogue::{SETTINGS, Setting};
 use super::draft::Draft;
@@ -11,10 +9,10 @@ use super::form::SettingsForm;
 use super::history::{self, differences};
 use super::views::{CONFIRMATION, Group, SendingPage, WithoutApprovalPage};
 use super::{document, voice};
+use crate::access::{Access, Routes};
 use crate::auth::Permission;
 use crate::config::Operating;
 use crate::error::Result;
-use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::extract::Form;
 use crate::web::frame::{FormError, Place, html};
@@ -30,8 +28,11 @@ const GROUPS: [(&str, &str, &str); 4] = [
 ];
 
 /// The routes of the pages.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route(ADDRESS, get(show).post(submit)).merge(voice::router())
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .get(ADDRESS, Access::Person(Permission::ReadOperations), show)
+        .post(ADDRESS, Access::Person(Permission::ManageSettings), submit)
+        .merge(voice::routes())
 }
 
 async fn show(visit: Visit) -> Result<Response> {

@@ -1,13 +1,12 @@
 //! The recording of test calls: served by ourselves, so that a call that plays it also proves that Twilio reaches the
 //! public URL.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
 use uuid::Uuid;
 
+use crate::access::{Access, Routes};
 use crate::callback;
 use crate::config::PublicUrl;
 use crate::state::AppState;
@@ -37,8 +36,8 @@ pub(crate) fn bytes() -> usize {
 }
 
 /// The route of the recording, for anybody.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route(PATH, get(serve))
+pub(crate) fn routes() -> Routes {
+    Routes::new().get(PATH, Access::Anybody, serve)
 }
 
 async fn serve(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {

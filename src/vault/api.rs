@@ -1,14 +1,13 @@
 //! The vault's addresses for scripts. Values go in and never come out.
 
-use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::routing::{get, post, put};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{Entry, Finding, SpeechVerification, VaultName, Verification};
+use crate::access::{Access, Routes};
 use crate::audit::Actor;
 use crate::auth::{Permission, Principal, Refusal};
 use crate::clock::rfc3339;
@@ -19,12 +18,14 @@ use crate::web::correlation::CorrelationId;
 use crate::web::extract::{Json, Path};
 
 /// The routes of the vault.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/api/vault", get(list))
-        .route("/api/vault/verify", post(verify))
-        .route("/api/vault/{name}", put(set).delete(remove))
-        .route("/api/vault/{name}/revoke-previous", post(revoke_previous))
+pub(crate) fn routes() -> Routes {
+    let keeper = Access::Caller(Permission::ManageVault);
+    Routes::new()
+        .get("/api/vault", Access::Caller(Permission::ReadOperations), list)
+        .post("/api/vault/verify", keeper, verify)
+        .put("/api/vault/{name}", keeper, set)
+        .delete("/api/vault/{name}", keeper, remove)
+        .post("/api/vault/{name}/revoke-previous", keeper, revoke_previous)
 }
 
 /// Somebody who may manage the vault; anybody else is refused before anything is read.

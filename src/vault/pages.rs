@@ -1,33 +1,37 @@
 //! The page "API Vault": what is stored, and the forms that change it. Each form comes back to the page.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::{get, post};
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::api::{no_key_to_verify, nothing_to_verify};
 use super::views::{Card, Outcome, RemovePage, SpeechOutcome, VaultPage};
 use super::{EntryState, SpeechVerification, VaultError, VaultName, Verification};
+use crate::access::{Access, Routes};
 use crate::auth::Permission;
 use crate::config::Mode;
 use crate::error::{Problem, Result};
-use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::extract::{Form, Path, Query};
 use crate::web::frame::{FormError, Place, html};
 use crate::web::settings_tabs::SettingsTab;
 
 /// The routes of the page.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/dashboard/settings", get(show))
-        .route("/dashboard/settings/vault/verify", get(go_back).post(verify))
-        .route("/dashboard/settings/vault/verify-elevenlabs", get(go_back).post(verify_elevenlabs))
-        .route("/dashboard/settings/vault/{name}", get(go_back).post(set))
-        .route("/dashboard/settings/vault/{name}/remove", get(ask_to_remove).post(remove))
-        .route("/dashboard/settings/vault/{name}/revoke-previous", post(revoke_previous).get(go_back))
+pub(crate) fn routes() -> Routes {
+    let (reader, keeper) = (Access::Person(Permission::ReadOperations), Access::Person(Permission::ManageVault));
+    Routes::new()
+        .get("/dashboard/settings", reader, show)
+        .get("/dashboard/settings/vault/verify", reader, go_back)
+        .post("/dashboard/settings/vault/verify", keeper, verify)
+        .get("/dashboard/settings/vault/verify-elevenlabs", reader, go_back)
+        .post("/dashboard/settings/vault/verify-elevenlabs", keeper, verify_elevenlabs)
+        .get("/dashboard/settings/vault/{name}", reader, go_back)
+        .post("/dashboard/settings/vault/{name}", keeper, set)
+        .get("/dashboard/settings/vault/{name}/remove", keeper, ask_to_remove)
+        .post("/dashboard/settings/vault/{name}/remove", keeper, remove)
+        .get("/dashboard/settings/vault/{name}/revoke-previous", reader, go_back)
+        .post("/dashboard/settings/vault/{name}/revoke-previous", keeper, revoke_previous)
 }
 
 #[derive(Deserialize)]

@@ -5,11 +5,9 @@
 use std::{fmt::Display, sync::LazyLock};
 
 use axum::{
-    Router,
     body::Bytes,
     http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 use sha2::{Digest, Sha256};
@@ -45,12 +43,8 @@ pub(crate) fn path(name: &str) -> impl Display {
     std::fmt::from_fn(move |f| write!(f, "{PREFIX}{}/{name}", *FINGERPRINT))
 }
 
-/// The routes of the static files; they need no state and no session.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/static/{fingerprint}/{*file}", get(fingerprinted)).route("/favicon.ico", get(favicon))
-}
-
-async fn fingerprinted(uri: Uri, headers: HeaderMap) -> Response {
+/// A file under the fingerprint of all.
+pub(crate) async fn fingerprinted(uri: Uri, headers: HeaderMap) -> Response {
     let Some((fingerprint, name)) = uri.path().strip_prefix(PREFIX).and_then(|rest| rest.split_once('/')) else {
         return not_found();
     };
@@ -59,7 +53,7 @@ async fn fingerprinted(uri: Uri, headers: HeaderMap) -> Response {
 }
 
 /// Browsers ask for this name unasked; the pages link the fingerprinted one.
-async fn favicon(headers: HeaderMap) -> Response {
+pub(crate) async fn favicon(headers: HeaderMap) -> Response {
     serve("favicon.svg", REVALIDATE, &headers)
 }
 
@@ -119,7 +113,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use axum::{body::Body, http::Request};
+    use axum::{Router, body::Body, http::Request, routing::get};
     use http_body_util::BodyExt;
     use tower::ServiceExt;
 
@@ -130,7 +124,10 @@ mod tests {
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
-        let answer = router::<()>().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let router: Router = Router::new()
+            .route("/static/{fingerprint}/{*file}", get(fingerprinted))
+            .route("/favicon.ico", get(favicon));
+        let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = answer.into_parts();
         (parts.status, parts.headers, body.collect().await.unwrap().to_bytes())
     }

@@ -1,19 +1,12 @@
 //! Is it alive, and can it work? For balancers and supervisors: no secret, no sign-in, any host name.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use serde_json::json;
 
 use super::extract::Json;
 use crate::state::AppState;
-
-/// The two probes.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready))
-}
 
 /// The process answers.
 pub(crate) async fn alive() -> Json<serde_json::Value> {
@@ -21,7 +14,7 @@ pub(crate) async fn alive() -> Json<serde_json::Value> {
 }
 
 /// The database answers and the service is not stopping.
-async fn ready(State(app): State<AppState>) -> Response {
+pub(crate) async fn ready(State(app): State<AppState>) -> Response {
     let database = sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&app.db).await.is_ok();
     let stopping = app.tasks.stopping.is_cancelled();
     let status = if database && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

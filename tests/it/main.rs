@@ -2,6 +2,7 @@
 
 mod support;
 
+mod access;
 mod approval;
 mod attention;
 mod audit_page;

@@ -60,6 +60,15 @@ fn there_is_one_way_out() {
 }
 
 #[test]
+fn every_route_says_who_may_come() {
+    // The emulator, the gateway and the answer before the start are servers of their own, with nobody signed in.
+    let of_the_service: Vec<String> =
+        files_with(".route(").into_iter().filter(|file| !file.starts_with("sandbox/")).collect();
+    assert_eq!(of_the_service, ["access/routes.rs", "web/mod.rs"], "routes are made with `access::Routes`");
+    assert_eq!(files_with("into_router()"), ["router.rs"], "and become a router behind the guard");
+}
+
+#[test]
 fn files_can_be_read_at_a_sitting() {
     let mut lengths: Vec<(usize, String)> =
         product().into_iter().map(|(name, source)| (source.lines().count(), name)).collect();

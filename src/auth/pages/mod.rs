@@ -5,16 +5,14 @@ mod person;
 mod sessions;
 mod tokens;
 
-use axum::Router;
-
-use crate::state::AppState;
+use crate::access::Routes;
 
 /// Longest name of a person or a token, in characters.
 const LONGEST_NAME: usize = 80;
 
 /// The routes of these pages, for those who sign in.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().merge(people::router()).merge(person::router()).merge(tokens::router()).merge(sessions::router())
+pub(crate) fn routes() -> Routes {
+    Routes::new().merge(people::routes()).merge(person::routes()).merge(tokens::routes()).merge(sessions::routes())
 }
 
 /// A name as it is kept, or what to write instead.

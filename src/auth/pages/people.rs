@@ -1,23 +1,22 @@
 //! The list of people, and adding somebody.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 use serde::Deserialize;
 
+use crate::access::{Access, Routes};
 use crate::auth::users::{self, NewUser};
 use crate::auth::views::people::{FirstPasswordPage, PeoplePage, Typed};
 use crate::auth::{EmailAddress, NewPassword, Permission, Role};
 use crate::error::Result;
-use crate::state::AppState;
 use crate::visit::{Visit, refusal};
 use crate::web::extract::Form;
 use crate::web::frame::{FormError, Place, html};
 
 /// The routes of the list.
-pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/dashboard/settings/people", get(show).post(add))
+pub(super) fn routes() -> Routes {
+    let admin = Access::Person(Permission::ManageUsers);
+    Routes::new().get("/dashboard/settings/people", admin, show).post("/dashboard/settings/people", admin, add)
 }
 
 #[derive(Default, Deserialize)]

@@ -1,30 +1,33 @@
 //! One person: their role, whether they may come in, and another password.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
 use serde::Deserialize;
 
 use super::sessions;
+use crate::access::{Access, Routes};
 use crate::auth::users::{self, User};
 use crate::auth::views::people::{DisablePage, FirstPasswordPage, PersonPage};
 use crate::auth::{EmailAddress, NewPassword, Permission, Role, standing};
 use crate::error::{Error, Problem, Result};
 use crate::id::UserId;
-use crate::state::AppState;
 use crate::visit::{Visit, refusal};
 use crate::web::extract::{Form, Path};
 use crate::web::frame::{FormError, Place, html};
 
 /// The routes of one person. A refused form stands under the address that it was sent to; loading that again leads back.
-pub(super) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/dashboard/settings/people/{id}", get(show))
-        .route("/dashboard/settings/people/{id}/role", get(go_back).post(change_role))
-        .route("/dashboard/settings/people/{id}/disable", get(ask_to_disable).post(disable))
-        .route("/dashboard/settings/people/{id}/enable", get(go_back).post(enable))
-        .route("/dashboard/settings/people/{id}/reset-password", get(go_back).post(reset_password))
+pub(super) fn routes() -> Routes {
+    let admin = Access::Person(Permission::ManageUsers);
+    Routes::new()
+        .get("/dashboard/settings/people/{id}", admin, show)
+        .get("/dashboard/settings/people/{id}/role", admin, go_back)
+        .post("/dashboard/settings/people/{id}/role", admin, change_role)
+        .get("/dashboard/settings/people/{id}/disable", admin, ask_to_disable)
+        .post("/dashboard/settings/people/{id}/disable", admin, disable)
+        .get("/dashboard/settings/people/{id}/enable", admin, go_back)
+        .post("/dashboard/settings/people/{id}/enable", admin, enable)
+        .get("/dashboard/settings/people/{id}/reset-password", admin, go_back)
+        .post("/dashboard/settings/people/{id}/reset-password", admin, reset_password)
 }
 
 #[derive(Deserialize)]

@@ -1,15 +1,14 @@
 //! Open sessions: one's own, and for admins those of a person.
 
-use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
 
 use super::person;
+use crate::access::{Access, Routes};
 use crate::auth::credential::CredentialHash;
 use crate::auth::open_sessions::{self, Which};
 use crate::auth::views::sessions::{Row, SessionsPage};
-use crate::auth::{cookie, sessions};
+use crate::auth::{Permission, cookie, sessions};
 use crate::error::Result;
 use crate::id::UserId;
 use crate::state::AppState;
@@ -19,14 +18,19 @@ use crate::web::frame::{Place, html};
 use crate::web::settings_tabs::SettingsTab;
 
 /// The routes of sessions. What was posted to stands under its address; loading that again leads back.
-pub(super) fn router() -> Router<AppState> {
-    let back = || get(async || to_list());
-    Router::new()
-        .route("/dashboard/settings/sessions", get(show))
-        .route("/dashboard/settings/sessions/end-others", back().post(end_others))
-        .route("/dashboard/settings/sessions/{session}/end", back().post(end_own))
-        .route("/dashboard/settings/people/{id}/end-sessions", get(person::go_back).post(end_all_of))
-        .route("/dashboard/settings/people/{id}/sessions/{session}/end", get(back_to_person).post(end_one_of))
+pub(super) fn routes() -> Routes {
+    let (own, others) = (Access::Person(Permission::ReadOperations), Access::Person(Permission::ManageUsers));
+    let back = async || to_list();
+    Routes::new()
+        .get("/dashboard/settings/sessions", own, show)
+        .get("/dashboard/settings/sessions/end-others", own, back)
+        .post("/dashboard/settings/sessions/end-others", own, end_others)
+        .get("/dashboard/settings/sessions/{session}/end", own, back)
+        .post("/dashboard/settings/sessions/{session}/end", own, end_own)
+        .get("/dashboard/settings/people/{id}/end-sessions", others, person::go_back)
+        .post("/dashboard/settings/people/{id}/end-sessions", others, end_all_of)
+        .get("/dashboard/settings/people/{id}/sessions/{session}/end", others, back_to_person)
+        .post("/dashboard/settings/people/{id}/sessions/{session}/end", others, end_one_of)
 }
 
 async fn show(visit: Visit, headers: HeaderMap) -> Result<Response> {

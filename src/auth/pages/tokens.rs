@@ -1,17 +1,15 @@
 //! API tokens: one's own, and for admins everybody's.
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
 
+use crate::access::{Access, Routes};
 use crate::auth::tokens::{self, NewToken, Token};
 use crate::auth::views::tokens::{Lifetime, MadeTokenPage, RevokePage, TokensPage, Typed};
 use crate::auth::{Permission, Scope};
 use crate::config::PublicUrl;
 use crate::error::Result;
 use crate::id::TokenId;
-use crate::state::AppState;
 use crate::visit::{Visit, refusal};
 use crate::web::extract::{Form, Path};
 use crate::web::frame::{FormError, Place, html};
@@ -19,10 +17,13 @@ use crate::web::frame::{FormError, Place, html};
 const LIST: &str = "/dashboard/settings/tokens";
 
 /// The routes of the tokens.
-pub(super) fn router() -> Router<AppState> {
-    Router::new()
-        .route(LIST, get(show).post(create))
-        .route("/dashboard/settings/tokens/{id}/revoke", get(ask_to_revoke).post(revoke))
+pub(super) fn routes() -> Routes {
+    let person = Access::Person(Permission::ReadOperations);
+    Routes::new()
+        .get(LIST, person, show)
+        .post(LIST, person, create)
+        .get("/dashboard/settings/tokens/{id}/revoke", person, ask_to_revoke)
+        .post("/dashboard/settings/tokens/{id}/revoke", person, revoke)
 }
 
 async fn show(visit: Visit) -> Result<Response> {

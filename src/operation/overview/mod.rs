@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::error::Result;
 use crate::state::AppState;
-pub(crate) use page::router;
+pub(crate) use page::routes;
 pub(crate) use picture::Picture;
 pub(crate) use store::Standing;
 use tally::Day;

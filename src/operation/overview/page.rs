@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
 
 use super::views::OverviewPage;
+use crate::access::{Access, Routes};
+use crate::auth::Permission;
 use crate::error::{Problem, Result};
-use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::frame::{Place, html};
 
@@ -17,8 +16,8 @@ use crate::web::frame::{Place, html};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The route of the page.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/dashboard/operations/overview", get(show))
+pub(crate) fn routes() -> Routes {
+    Routes::new().get("/dashboard/operations/overview", Access::Person(Permission::ReadOperations), show)
 }
 
 async fn show(visit: Visit) -> Result<Response> {

@@ -22,33 +22,39 @@ mod settling;
 mod samples;
 mod timeline;
 
-use axum::Router;
 use axum::response::{Redirect, Response};
-use axum::routing::{get, post};
 
+use crate::access::{Access, Routes};
+use crate::auth::Permission;
 use crate::error::Result;
 use crate::operation::store::{self, Operation};
-use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::back::START;
 use crate::web::frame::Place;
 
 /// The routes of the pages, for those who sign in.
-pub(crate) fn router() -> Router<AppState> {
-    let start = || get(async || Redirect::to(START));
-    Router::new()
-        .route("/", start())
-        .route("/dashboard", start())
-        .route("/dashboard/operations", get(list::show).post(ask::submit))
-        .route("/dashboard/operations/new-sms", get(ask::show_sms).post(writing::sms))
-        .route("/dashboard/operations/new-call", get(ask::show_call).post(writing::call))
-        .route("/dashboard/operations/new/check", post(writing::check))
-        .route("/dashboard/operations/news", get(list::news))
-        .route("/dashboard/operations/changed", get(list::changed))
-        .route("/dashboard/operations/review", get(review::show).post(review::submit))
-        .route("/dashboard/operations/{id}", get(detail::show))
-        .route("/dashboard/operations/{id}/{act}", get(act::go_back).post(act::submit))
-        .merge(help::router())
+pub(crate) fn routes() -> Routes {
+    let reader = Access::Person(Permission::ReadOperations);
+    let asker = Access::Person(Permission::AskOperations);
+    let start = async || Redirect::to(START);
+    Routes::new()
+        .get("/", Access::Anybody, start)
+        .get("/dashboard", Access::Anybody, start)
+        .get("/dashboard/operations", reader, list::show)
+        .post("/dashboard/operations", asker, ask::submit)
+        .get("/dashboard/operations/new-sms", asker, ask::show_sms)
+        .post("/dashboard/operations/new-sms", asker, writing::sms)
+        .get("/dashboard/operations/new-call", asker, ask::show_call)
+        .post("/dashboard/operations/new-call", asker, writing::call)
+        .post("/dashboard/operations/new/check", asker, writing::check)
+        .get("/dashboard/operations/news", reader, list::news)
+        .get("/dashboard/operations/changed", reader, list::changed)
+        .get("/dashboard/operations/review", reader, review::show)
+        .post("/dashboard/operations/review", reader, review::submit)
+        .get("/dashboard/operations/{id}", reader, detail::show)
+        .get("/dashboard/operations/{id}/{act}", reader, act::go_back)
+        .post("/dashboard/operations/{id}/{act}", reader, act::submit)
+        .merge(help::routes())
 }
 
 /// The operation that an address names, if there is one.

@@ -4,10 +4,8 @@ mod account;
 mod sample;
 mod views;
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::{get, post};
 use serde::Deserialize;
 
 use self::account::{Account, account};
@@ -18,11 +16,11 @@ use super::document;
 use super::draft::Draft;
 use super::form::SettingsForm;
 use super::history;
+use crate::access::{Access, Routes};
 use crate::auth::Permission;
 use crate::error::Result;
 use crate::speech::catalogue::Wanted;
 use crate::speech::preparing::beside;
-use crate::state::AppState;
 use crate::visit::Visit;
 use crate::web::extract::{Form, Query};
 use crate::web::frame::{FormError, Place, html};
@@ -31,10 +29,14 @@ const ADDRESS: &str = "/dashboard/settings/voice";
 
 const TABLE: &str = "voice";
 
-pub(super) fn router() -> Router<AppState> {
-    // A refused form stands at the address of its act; loading that again shows the page.
-    let hear = post(hear).get(async || Redirect::to(ADDRESS));
-    Router::new().route(ADDRESS, get(show).post(submit)).route("/dashboard/settings/voice/hear", hear)
+pub(super) fn routes() -> Routes {
+    let (reader, admin) = (Access::Person(Permission::ReadOperations), Access::Person(Permission::ManageSettings));
+    Routes::new()
+        .get(ADDRESS, reader, show)
+        .post(ADDRESS, admin, submit)
+        // A refused form stands at the address of its act; loading that again shows the page.
+        .get("/dashboard/settings/voice/hear", reader, async || Redirect::to(ADDRESS))
+        .post("/dashboard/settings/voice/hear", admin, hear)
 }
 
 /// What was heard: the page shows it with the choice that it was made by, which may not be saved.

@@ -2,12 +2,10 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use futures_util::TryStreamExt as _;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -15,6 +13,7 @@ use uuid::Uuid;
 use super::range::{Version, Wanted};
 use super::row::{self, Found, Ready};
 use super::store::ClipStoreError;
+use crate::access::{Access, Routes};
 use crate::callback::{self, Fetch};
 use crate::error::{Error, Problem, Result};
 use crate::id::AttemptId;
@@ -30,8 +29,9 @@ const CACHE: &str = "public, max-age=86400, immutable";
 const NAME_LENGTH: RangeInclusive<usize> = 32..=64;
 
 /// The route, for anybody.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/api/public/call-audio/{clip}", get(serve))
+pub(crate) fn routes() -> Routes {
+    // Its name is 256 random bits, and Twilio must reach it.
+    Routes::new().get("/api/public/call-audio/{clip}", Access::Anybody, serve)
 }
 
 async fn serve(

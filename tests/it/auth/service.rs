@@ -183,7 +183,7 @@ fn routes(app: &AppState) -> Router {
         .route("/api/who", get(who).post(who))
         .route("/api/may/{number}", get(may))
         .route("/dashboard/page", get(page).post(page));
-    web::manners(web::same_origin(auth::router().merge(probes), app), app).with_state(app.clone())
+    web::manners(web::same_origin(auth::routes().into_router().merge(probes), app), app).with_state(app.clone())
 }
 
 /// A browser with a cookie jar of one.

@@ -1,0 +1,3 @@
+//! Who may come to which address.
+
+mod listed;
