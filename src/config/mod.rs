@@ -20,7 +20,7 @@ use url::Url;
 
 pub use clips::{Bucket, ClipStorage};
 pub(crate) use operating::is_speech_id;
-pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, VoiceSettings, WrongSetting};
+pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, SecondFactor, SignIn, VoiceSettings, WrongSetting};
 pub(crate) use prices::CURRENCIES;
 pub use prices::{InvalidPrice, Price, Prices};
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};

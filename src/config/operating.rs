@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Mode;
+use crate::auth::Role;
 use super::prices::{CURRENCIES, Prices};
 
 /// A choice that is the safe one in live mode and the convenient one in the sandbox, unless it is made.
@@ -49,6 +50,8 @@ pub enum OnUnknown {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operating {
+    /// How people prove who they are.
+    pub sign_in: SignIn,
     /// Who may let what go, and how long it waits.
     pub approval: Approval,
     /// How fast and how carefully it is sent.
@@ -59,6 +62,41 @@ pub struct Operating {
     pub voice: VoiceSettings,
     /// What an SMS and a call are estimated to cost.
     pub prices: Prices,
+}
+
+/// Of whom a second factor is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactor {
+    /// Of nobody; everybody may set one.
+    Optional,
+    /// Of approvers and admins.
+    Approvers,
+    /// Of everybody.
+    Everyone,
+}
+
+/// Settings of signing in; see `config/default.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    second_factor: ByMode<SecondFactor>,
+}
+
+impl SignIn {
+    /// Of whom a second factor is asked.
+    pub fn second_factor(&self, mode: Mode) -> SecondFactor {
+        self.second_factor.resolve(mode, SecondFactor::Optional, SecondFactor::Approvers)
+    }
+
+    /// Whether somebody of this role needs one.
+    pub fn asks_second_factor_of(&self, role: Role, mode: Mode) -> bool {
+        match self.second_factor(mode) {
+            SecondFactor::Optional => false,
+            SecondFactor::Approvers => role >= Role::Approver,
+            SecondFactor::Everyone => true,
+        }
+    }
 }
 
 /// Settings of the approval; see `config/default.toml`.

@@ -13,7 +13,7 @@ pub(crate) mod headers;
 pub(crate) mod health;
 mod origin;
 pub(crate) mod preferences;
-mod problems;
+pub(crate) mod problems;
 pub(crate) mod settings_tabs;
 mod size;
 pub(crate) mod text;

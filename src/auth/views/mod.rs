@@ -23,6 +23,17 @@ pub(crate) struct LoginPage {
     pub(crate) next: Option<String>,
 }
 
+/// Where a person shows a code, once the password was right.
+#[derive(Template)]
+#[template(path = "code.html")]
+pub(crate) struct CodePage {
+    pub(crate) frame: Frame,
+    /// Why the last try was refused.
+    pub(crate) failure: Option<String>,
+    /// The page that was asked for, on our own origin, to go on to.
+    pub(crate) next: Option<String>,
+}
+
 /// Where a person chooses a password of their own.
 #[derive(Template)]
 #[template(path = "password.html")]
