@@ -150,12 +150,13 @@ fn parameter(parameter: &Value) -> Field {
 fn body(body: &Value) -> Option<Body> {
     let (media_type, content) = body["content"].as_object()?.iter().next()?;
     let named = content["examples"].as_object().into_iter().flatten();
-    let examples = named.map(|(name, example)| Example { name: name.clone(), text: pretty(&example["value"]) });
+    let named = named.map(|(name, example)| Example { name: name.clone(), text: pretty(&example["value"]) });
+    let only = content.get("example").map(|example| Example { name: "Example".to_owned(), text: pretty(example) });
     Some(Body {
         media_type: media_type.clone(),
         kind: kind(&content["schema"]),
         is_required: body["required"] == true,
-        examples: examples.collect(),
+        examples: named.chain(only).collect(),
     })
 }
 

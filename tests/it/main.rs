@@ -45,6 +45,7 @@ mod settings_page;
 mod signature;
 mod smoke;
 mod structure;
+mod supply_chain;
 mod sweep;
 mod text_calls;
 mod upgrades;
