@@ -2,6 +2,7 @@
 //! master key that is never in the database. A secret is decrypted at the moment of its use and shown nowhere.
 
 pub(crate) mod api;
+mod document;
 mod canary;
 mod cipher;
 pub mod commands;
