@@ -52,6 +52,14 @@ impl Mode {
             Self::Live => "live",
         }
     }
+
+    /// The mode that it is not.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Sandbox => Self::Live,
+            Self::Live => Self::Sandbox,
+        }
+    }
 }
 
 impl fmt::Display for Mode {

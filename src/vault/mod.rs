@@ -10,6 +10,7 @@ mod credentials;
 mod entries;
 mod error;
 mod finding;
+mod kept;
 mod key_file;
 mod key_ring;
 mod listing;
@@ -132,6 +133,6 @@ impl Vault {
     }
 
     fn place(&self, name: VaultName, version: i32) -> Place<'static> {
-        Place { deployment: self.deployment, mode: self.mode, name: name.as_str(), version }
+        Place::Entry { deployment: self.deployment, mode: self.mode, name: name.as_str(), version }
     }
 }

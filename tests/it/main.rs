@@ -21,6 +21,7 @@ mod gateway;
 mod histories;
 mod idempotency;
 mod integrations;
+mod kept;
 mod live;
 mod metrics;
 mod migrations;
