@@ -14,6 +14,7 @@ pub mod private_postgres;
 pub mod telemetry;
 mod tls;
 pub mod metrics;
+pub mod openapi;
 
 // Small types that everything speaks in.
 pub mod clock;
