@@ -196,6 +196,7 @@ struct File {
     trusted_proxies: Vec<IpAddr>,
     log: String,
     log_format: LogFormat,
+    sign_in: SignIn,
     approval: Approval,
     dispatch: Dispatch,
     api: Api,
@@ -244,6 +245,7 @@ impl Config {
             },
             webhook_shared_keys: shared_keys(environment)?,
             operating: Operating {
+                sign_in: file.sign_in,
                 approval: file.approval,
                 dispatch: file.dispatch,
                 api: file.api,
