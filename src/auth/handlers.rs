@@ -7,8 +7,8 @@ use axum::response::{AppendHeaders, IntoResponse as _, Redirect, Response};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::credential::Credential;
 use super::cookie::Carries;
+use super::credential::Credential;
 use super::identify::{AtTheDoor, Duty, LOGIN_PATH, PASSWORD_PATH, by_session};
 use super::new_password::{NewPassword, SHORTEST};
 use super::next::Next;
@@ -134,12 +134,11 @@ async fn take_code(
             return Ok((AppendHeaders(cookies), go_on(next)).into_response());
         }
         Some(Answer::Refused) => {
-            let failure = "This code is not right, or it was used before. Wait for the next one, or use a recovery code.";
+            let failure =
+                "This code is not right, or it was used before. Wait for the next one, or use a recovery code.";
             (StatusCode::UNAUTHORIZED, failure.to_owned(), None)
         }
-        Some(Answer::Blocked { retry_after }) => {
-            (StatusCode::TOO_MANY_REQUESTS, wait(retry_after), Some(retry_after))
-        }
+        Some(Answer::Blocked { retry_after }) => (StatusCode::TOO_MANY_REQUESTS, wait(retry_after), Some(retry_after)),
         None => {
             let failure = "The code has to come within five minutes after the password. Begin with the password again.";
             let page = LoginPage { failure: Some(failure.to_owned()), ..login_page(&app, theme, next).await? };

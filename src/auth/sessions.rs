@@ -7,9 +7,9 @@ use std::time::Duration;
 use sqlx::postgres::types::PgInterval;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
-use super::{Role, half_sessions};
 use super::credential::{Credential, CredentialHash};
 use super::principal::{Principal, Via};
+use super::{Role, half_sessions};
 use crate::clock::{Clock, interval};
 use crate::error::Result;
 use crate::id::UserId;
@@ -189,13 +189,10 @@ pub(super) async fn end_all(tx: &mut PgConnection, user: UserId) -> sqlx::Result
 /// Ends all sessions of a person but this one; answers how many there were.
 pub(super) async fn end_others(tx: &mut PgConnection, user: UserId, kept: CredentialHash) -> sqlx::Result<u64> {
     half_sessions::end_all(&mut *tx, user).await?;
-    let ended = sqlx::query!(
-        "delete from sessions where user_id = $1 and token_hash <> $2",
-        user.0,
-        kept.0.as_slice(),
-    )
-    .execute(tx)
-    .await?;
+    let ended =
+        sqlx::query!("delete from sessions where user_id = $1 and token_hash <> $2", user.0, kept.0.as_slice(),)
+            .execute(tx)
+            .await?;
     Ok(ended.rows_affected())
 }
 

@@ -123,8 +123,11 @@ async fn lock(tx: &mut PgConnection, actor: &Actor, email: &EmailAddress) -> Res
     )
     .fetch_all(tx)
     .await?;
-    let admins: Vec<UserId> =
-        locked.iter().filter(|row| row.role == Role::Admin && !row.is_disabled && !row.is_invited).map(|row| row.id).collect();
+    let admins: Vec<UserId> = locked
+        .iter()
+        .filter(|row| row.role == Role::Admin && !row.is_disabled && !row.is_invited)
+        .map(|row| row.id)
+        .collect();
     if actor.user.is_some_and(|user| !admins.contains(&user)) {
         return Err(no_admin_any_more().into());
     }
