@@ -267,10 +267,8 @@ pub async fn make_link(
         .execute(&mut *tx)
         .await?;
     let ended = sessions::end_all(&mut tx, known.id).await?;
-    let (purpose, action) = match known.invited {
-        true => (Purpose::Invitation, "user.invited"),
-        false => (Purpose::Reset, "user.password_reset"),
-    };
+    let (purpose, action) =
+        if known.invited { (Purpose::Invitation, "user.invited") } else { (Purpose::Reset, "user.password_reset") };
     let link = links::make(&mut tx, clock, actor, known.id, purpose).await?;
     let details = json!({ "hours": purpose.lasts().as_secs() / 3600, "endedSessions": ended });
     audit::record(&mut tx, actor, Change { object: object(email), action, details }).await?;

@@ -32,6 +32,9 @@ pub(crate) struct VaultPage {
     pub(crate) now: OffsetDateTime,
 }
 
+/// What is said of the field in which its keeper shows again who they are: a wrong one is told on a page of its own.
+const NO_TEXTS: [&str; 0] = [];
+
 /// The step before an entry is removed.
 #[derive(Template)]
 #[template(path = "settings/vault_remove.html")]
@@ -104,11 +107,6 @@ impl Card {
     /// The id of the field in which its keeper shows again who they are.
     fn proof_id(&self) -> String {
         format!("{}-proof", self.name())
-    }
-
-    /// What is said of that field: a wrong one is told on a page of its own.
-    fn no_texts(&self) -> &[&str] {
-        &[]
     }
 
     fn name(&self) -> VaultName {

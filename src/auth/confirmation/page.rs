@@ -43,7 +43,7 @@ async fn show(
     theme: Theme,
     Query(query): Query<ConfirmQuery>,
 ) -> Response {
-    html(StatusCode::OK, &page(&app, &principal, theme, next(query.next.as_deref())))
+    html(StatusCode::OK, &page(&app, &principal, theme, &next(query.next.as_deref())))
 }
 
 async fn submit(
@@ -61,11 +61,11 @@ async fn submit(
         }
         Err(why) => why,
     };
-    let page = ConfirmPage { errors: vec![why.error(Proof::of(&principal))], ..page(&app, &principal, theme, next) };
+    let page = ConfirmPage { errors: vec![why.error(Proof::of(&principal))], ..page(&app, &principal, theme, &next) };
     Ok(why.refuse(html(why.status(), &page)))
 }
 
-fn page(app: &AppState, principal: &Principal, theme: Theme, next: Next) -> ConfirmPage {
+fn page(app: &AppState, principal: &Principal, theme: Theme, next: &Next) -> ConfirmPage {
     ConfirmPage {
         frame: Frame::without_menu(app.config.mode, theme),
         email: principal.email.clone(),

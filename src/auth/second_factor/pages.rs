@@ -132,8 +132,8 @@ async fn page(
     errors: Vec<FormError>,
 ) -> Result<Response> {
     let user = principal.user;
-    let (set_at, recovery_codes) =
-        tokio::try_join!(factors::set_at(&app.db, user), async { Ok(recovery::left(&app.db, user).await?) })?;
+    let set_at = factors::set_at(&app.db, user).await?;
+    let recovery_codes = recovery::left(&app.db, user).await?;
     let page = SecondFactorPage {
         frame: Frame::without_menu(app.config.mode, theme),
         set_at,

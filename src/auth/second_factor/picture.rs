@@ -1,5 +1,7 @@
 //! The picture that an authenticator app scans, drawn by the server: it is in the page itself, and in no script's hands.
 
+use std::fmt::Write as _;
+
 use anyhow::Context as _;
 use qrcode::{Color, EcLevel, QrCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -27,7 +29,7 @@ impl Picture {
             for run in row.chunk_by(|one, next| one == next) {
                 if run.first() == Some(&Color::Dark) {
                     let (left, top, length) = (x + MARGIN, y + MARGIN, run.len());
-                    dark.push_str(&format!("M{left} {top}h{length}v1h-{length}z"));
+                    write!(dark, "M{left} {top}h{length}v1h-{length}z").context("a path")?;
                 }
                 x += run.len();
             }

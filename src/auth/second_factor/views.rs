@@ -1,7 +1,7 @@
 //! The pages of one's own second factor: how it stands, setting it, and recovery codes.
 
 use askama::Template;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
 use super::picture::Picture;
@@ -63,7 +63,7 @@ impl RecoveryCodesPage {
     /// One a line.
     #[expect(clippy::disallowed_methods, reason = "shown once to their owner")]
     fn text(&self) -> String {
-        self.codes.iter().map(|code| code.expose_secret()).collect::<Vec<_>>().join("\n")
+        self.codes.iter().map(ExposeSecret::expose_secret).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -309,7 +309,7 @@ async fn a_copy_of_the_database_holds_no_secret_no_recovery_code_and_no_half_ses
     let dump = Dump::of(&service.database().options).await.text();
     let secret = secret.replace(' ', "");
     let bytes = totp_rs::Secret::try_from_base32(&secret).expect("base32");
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
     let plain = codes.lines().next().expect("a code").replace('-', "");
     assert!(dump.contains(EMAIL), "the dump has the rows");
     let everything = format!("{dump}\n{}", log::text());
