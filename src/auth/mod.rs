@@ -20,6 +20,8 @@ mod open_sessions;
 mod sessions;
 pub mod standing;
 mod token_cache;
+mod token_rate;
+mod token_rotation;
 pub mod tokens;
 pub mod users;
 
@@ -47,3 +49,4 @@ pub use permission::{Permission, Scope, UnknownScope};
 pub use principal::{Principal, Via};
 pub use role::{Role, UnknownRole};
 pub use token_cache::TokenCache;
+pub use token_rotation::{Overlap, WrongOverlap, rotate};

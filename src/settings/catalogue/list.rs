@@ -6,7 +6,7 @@ use super::{Kind, ON_OFF, ON_UNKNOWN, Setting};
 use crate::config::{CURRENCIES, OnUnknown};
 
 /// All of them, as they stand on the page.
-pub(in crate::settings) static SETTINGS: [Setting; 19] = [
+pub(in crate::settings) static SETTINGS: [Setting; 20] = [
     Setting {
         name: "approval.required",
         label: "Approval required",
@@ -100,6 +100,13 @@ pub(in crate::settings) static SETTINGS: [Setting; 19] = [
         label: "Idempotency key required",
         meaning: "Requests without a key are refused. Off: each is given a key of its own.",
         kind: Kind::Choice(ON_OFF),
+        by_mode: None,
+    },
+    Setting {
+        name: "api.requests_per_minute",
+        label: "Requests a minute",
+        meaning: "How many one API token may make of one process. 0: no limit. Reports of Twilio have none.",
+        kind: Kind::AMinute("request"),
         by_mode: None,
     },
     Setting {

@@ -7,6 +7,7 @@ mod origins;
 mod people;
 mod people_page;
 mod rest;
+mod rotation;
 mod service;
 mod sessions;
 mod sessions_page;
