@@ -32,7 +32,17 @@ const OTHER_TLS: [&str; 8] =
 
 /// What there may be only one version of in the program: two would not see each other's settings, or not know each other.
 const ONCE: [&str; 12] = [
-    "axum", "hyper", "reqwest", "ring", "rustls", "rustls-webpki", "secrecy", "serde", "sqlx-core", "subtle", "tokio",
+    "axum",
+    "hyper",
+    "reqwest",
+    "ring",
+    "rustls",
+    "rustls-webpki",
+    "secrecy",
+    "serde",
+    "sqlx-core",
+    "subtle",
+    "tokio",
     "tracing",
 ];
 
@@ -83,7 +93,10 @@ fn everything_comes_from_the_registry() {
     for (id, package) in packages() {
         let source = text(package, "source");
         let is_ours = package["name"] == "mission-control" && source.is_empty();
-        assert!(is_ours || source == "registry+https://github.com/rust-lang/crates.io-index", "{id} comes from {source}");
+        assert!(
+            is_ours || source == "registry+https://github.com/rust-lang/crates.io-index",
+            "{id} comes from {source}"
+        );
     }
 }
 
