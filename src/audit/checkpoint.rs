@@ -48,15 +48,15 @@ pub struct NoCheckpoint;
 
 /// What can be counted of the lines before a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Heads {
+pub(super) struct Count {
     pub(super) lines: i64,
     pub(super) objects: i64,
     pub(super) heads: Vec<u8>,
 }
 
 impl Checkpoint {
-    pub(super) fn of(day: Date, heads: Heads, previous: Option<&[u8]>) -> Self {
-        let Heads { lines, objects, heads } = heads;
+    pub(super) fn of(day: Date, heads: Count, previous: Option<&[u8]>) -> Self {
+        let Count { lines, objects, heads } = heads;
         let mut checkpoint = Self { day, lines, objects, heads, hash: Vec::new() };
         checkpoint.hash = checkpoint.fingerprint(previous);
         checkpoint
@@ -70,8 +70,8 @@ impl Checkpoint {
         hasher.finalize().to_vec()
     }
 
-    pub(super) fn heads(&self) -> Heads {
-        Heads { lines: self.lines, objects: self.objects, heads: self.heads.clone() }
+    pub(super) fn heads(&self) -> Count {
+        Count { lines: self.lines, objects: self.objects, heads: self.heads.clone() }
     }
 
     fn counted(&self) -> String {
@@ -168,10 +168,10 @@ pub(super) async fn newest(connection: &mut PgConnection) -> sqlx::Result<Option
 
 /// What there is now of the lines before a day. Nothing in it depends on when it is asked, nor on how the database
 /// compares texts.
-pub(super) async fn heads(connection: &mut PgConnection, day: Date) -> sqlx::Result<Heads> {
+pub(super) async fn heads(connection: &mut PgConnection, day: Date) -> sqlx::Result<Count> {
     let midnight: OffsetDateTime = day.midnight().assume_utc();
     sqlx::query_as!(
-        Heads,
+        Count,
         r#"
         select
             coalesce(sum(lines), 0)::bigint as "lines!",
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     fn checkpoint() -> Checkpoint {
-        Checkpoint::of(date!(2026 - 11 - 27), Heads { lines: 12, objects: 3, heads: vec![0xab; 32] }, Some(&[1; 32]))
+        Checkpoint::of(date!(2026 - 11 - 27), Count { lines: 12, objects: 3, heads: vec![0xab; 32] }, Some(&[1; 32]))
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl Mode {
     }
 
     /// The mode that it is not.
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Sandbox => Self::Live,

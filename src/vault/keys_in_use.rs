@@ -4,6 +4,7 @@ use super::{Vault, VaultError};
 
 /// A master key that is in the key ring of this process, or that something here is sealed with.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "any of them may be so with any other")]
 pub struct KeyUse {
     /// Its id.
     pub id: String,
