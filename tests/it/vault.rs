@@ -373,8 +373,8 @@ async fn the_vault_stands_before_the_environment_and_both_before_what_is_generat
     let vault = fixture.open_in(Mode::Sandbox, &source).await.expect("opens").with_sandbox_defaults();
     assert_eq!(pair(&vault).await, None, "a token that was set is never used with a generated account");
     let states: Vec<EntryState> = vault.list().await.expect("the list").iter().map(|entry| entry.state).collect();
-    use EntryState::{Env, Missing, Sandbox};
-    assert_eq!(states, [Missing, Env, Missing, Missing, Sandbox, Sandbox]);
+    let (missing, sandbox) = (EntryState::Missing, EntryState::Sandbox);
+    assert_eq!(states, [missing, EntryState::Env, missing, missing, sandbox, sandbox]);
 
     set(&vault, TwilioAccountSid, SID).await;
     assert_eq!(pair(&vault).await, Some((SID.to_owned(), "from the environment".to_owned())));
