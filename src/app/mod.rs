@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 use url::Url;
 
 use self::emulator::Emulator;
+use crate::audit;
 use crate::auth::first_admin::{self, FirstAdmin};
 use crate::auth::{Cost, Passwords, TokenCache};
 use crate::callback;
@@ -339,6 +340,7 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
     tracker.spawn(cleaning::run(app.clone()));
+    tracker.spawn(audit::checkpoint::run(app.clone()));
     tracker.spawn(preparing::run(app.clone()));
     tracker.spawn(spoken::run(app.clone()));
     tracker.spawn(live::run(app.clone()));

@@ -26,6 +26,8 @@ mod open_sessions;
 mod sessions;
 pub mod standing;
 mod token_cache;
+mod token_rate;
+mod token_rotation;
 pub mod tokens;
 pub mod users;
 
@@ -54,3 +56,4 @@ pub use principal::{Principal, Via};
 pub use role::{Role, UnknownRole};
 pub(crate) use sign_in::Visitor;
 pub use token_cache::TokenCache;
+pub use token_rotation::{Overlap, WrongOverlap, rotate};

@@ -3,6 +3,7 @@
 
 mod clips;
 mod layers;
+mod master_key;
 mod operating;
 mod prices;
 mod public_url;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use clips::{Bucket, ClipStorage};
+pub use master_key::MasterKeySource;
 pub(crate) use operating::is_speech_id;
 pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, SecondFactor, SignIn, VoiceSettings, WrongSetting};
 pub(crate) use prices::CURRENCIES;
@@ -54,6 +56,7 @@ impl Mode {
     }
 
     /// The mode that it is not.
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Sandbox => Self::Live,
@@ -155,17 +158,6 @@ pub struct Config {
     pub locked: Vec<String>,
 }
 
-/// Where the master keys of the vault come from.
-#[derive(Clone, Debug)]
-pub enum MasterKeySource {
-    /// `MISSION_CONTROL_MASTER_KEY`, as `kid:base64,...`.
-    Value(SecretString),
-    /// `MISSION_CONTROL_MASTER_KEY_FILE`.
-    File(PathBuf),
-    /// Neither: `master-key` in the data folder, made at the first start; sandbox mode only.
-    DataDir,
-}
-
 /// Credentials from the environment.
 #[derive(Clone, Debug, Default)]
 pub struct EnvironmentCredentials {
@@ -173,6 +165,10 @@ pub struct EnvironmentCredentials {
     pub twilio_account_sid: Option<SecretString>,
     /// `TWILIO_AUTH_TOKEN`
     pub twilio_auth_token: Option<SecretString>,
+    /// `TWILIO_API_KEY_SID`
+    pub twilio_api_key_sid: Option<SecretString>,
+    /// `TWILIO_API_KEY_SECRET`
+    pub twilio_api_key_secret: Option<SecretString>,
     /// `TWILIO_PHONE_NUMBER`
     pub twilio_phone_number: Option<SecretString>,
     /// `ELEVENLABS_API_KEY`
@@ -235,11 +231,13 @@ impl Config {
             log: file.log,
             log_format: file.log_format,
             database_url: environment.secret("DATABASE_URL"),
-            master_key: master_key_source(environment)?,
+            master_key: MasterKeySource::read(environment)?,
             test_to_number: environment.get("TEST_TO_NUMBER").map(str::to_owned),
             credentials: EnvironmentCredentials {
                 twilio_account_sid: environment.secret("TWILIO_ACCOUNT_SID"),
                 twilio_auth_token: environment.secret("TWILIO_AUTH_TOKEN"),
+                twilio_api_key_sid: environment.secret("TWILIO_API_KEY_SID"),
+                twilio_api_key_secret: environment.secret("TWILIO_API_KEY_SECRET"),
                 twilio_phone_number: environment.secret("TWILIO_PHONE_NUMBER"),
                 elevenlabs_api_key: environment.secret("ELEVENLABS_API_KEY"),
             },
@@ -299,20 +297,6 @@ fn base_url(name: &str, text: &str, mode: Mode) -> anyhow::Result<Option<Url>> {
         );
     }
     Ok(Some(url))
-}
-
-fn master_key_source(environment: &Environment) -> anyhow::Result<MasterKeySource> {
-    let value = environment.secret("MISSION_CONTROL_MASTER_KEY");
-    match (value, environment.get("MISSION_CONTROL_MASTER_KEY_FILE")) {
-        (Some(_), Some(_)) => {
-            bail!(
-                "MISSION_CONTROL_MASTER_KEY and MISSION_CONTROL_MASTER_KEY_FILE are both set. Keep one, so that it is clear which key is used."
-            )
-        }
-        (Some(value), None) => Ok(MasterKeySource::Value(value)),
-        (None, Some(path)) => Ok(MasterKeySource::File(path.into())),
-        (None, None) => Ok(MasterKeySource::DataDir),
-    }
 }
 
 fn shared_keys(environment: &Environment) -> anyhow::Result<Vec<(String, SecretString)>> {
@@ -378,8 +362,6 @@ mod tests {
         assert!(refusal([("MISSION_CONTROL_MODE", "live")]).contains("PUBLIC_URL"));
         let live = [("MISSION_CONTROL_MODE", "live"), ("MISSION_CONTROL_PUBLIC_URL", "https://mission.example")];
         assert!(refusal(live).contains("master key"));
-        let keys = [("MISSION_CONTROL_MASTER_KEY", "a:b"), ("MISSION_CONTROL_MASTER_KEY_FILE", "/x")];
-        assert!(refusal(keys).contains("both set"));
         assert!(refusal([("MISSION_CONTROL_DISPATCH_DEADLINE_SECONDS", "5")]).contains("deadline_seconds"));
     }
 }

@@ -115,6 +115,13 @@ pub(in crate::settings) static SETTINGS: [Setting; 20] = [
         by_mode: None,
     },
     Setting {
+        name: "api.requests_per_minute",
+        label: "Requests a minute",
+        meaning: "How many one API token may make of one process. 0: no limit. Reports of Twilio have none.",
+        kind: Kind::AMinute("request"),
+        by_mode: None,
+    },
+    Setting {
         name: "voice.voice_id",
         label: "Voice",
         meaning: "Who speaks in calls from text, unless a request names another voice.",

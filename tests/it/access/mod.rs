@@ -1,3 +1,4 @@
 //! Who may come to which address.
 
 mod listed;
+mod one_credential;

@@ -8,6 +8,7 @@ mod origins;
 mod people;
 mod people_page;
 mod rest;
+mod rotation;
 mod second_factor;
 mod service;
 mod sessions;

@@ -28,6 +28,10 @@ pub(crate) const PASSWORD: &str = "four unrelated words";
 /// A hash that costs next to nothing.
 const CHEAP: Cost = Cost { memory: 8, passes: 1 };
 
+/// How often a token may ask: a test that waits asks again and again.
+const RATE: &str = "MISSION_CONTROL_API_REQUESTS_PER_MINUTE";
+const UNLIMITED: &str = "0";
+
 /// Longest that anything in a test may take; a bound against hanging, not a measure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -80,6 +84,7 @@ impl Setup {
         let data_dir = std::sync::Arc::new(tempfile::tempdir().expect("a folder"));
         let mut environment = Environment::default();
         environment.set("MISSION_CONTROL_DATA_DIR", data_dir.path().to_str().expect("a path"));
+        environment.set(RATE, UNLIMITED);
         let database = std::sync::Arc::new(fresh_database().await);
         let way = database.options.clone();
         Self { environment, pace: Pace::Immediate, clock: Clock::manual(), way, data_dir, database }
@@ -145,6 +150,7 @@ impl Service {
     pub(crate) fn setup_again(&self) -> Setup {
         let mut environment = Environment::default();
         environment.set("MISSION_CONTROL_DATA_DIR", self.data_dir.path().to_str().expect("a path"));
+        environment.set(RATE, UNLIMITED);
         let (data_dir, database) = (std::sync::Arc::clone(&self.data_dir), std::sync::Arc::clone(&self.database));
         let way = database.options.clone();
         Setup { environment, pace: Pace::Immediate, clock: self.clock.clone(), way, data_dir, database }
