@@ -225,8 +225,8 @@ impl Gateway {
 
     /// Whose request it is, for the limit: behind a trusted proxy, the one that the proxy names.
     fn client(&self, parts: &Parts, peer: IpAddr) -> IpAddr {
-        let forwarded = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
-        client_address(peer.to_canonical(), forwarded, &self.settings().webhook_security.trusted_proxies)
+        let proxies = &self.settings().webhook_security.trusted_proxies;
+        client_address(peer, &parts.headers, |address| proxies.contains(&address))
     }
 }
 

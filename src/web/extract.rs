@@ -12,6 +12,9 @@ use crate::error::{FieldProblem, Problem};
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
+/// Most fields of a form: the largest of ours has one for each of fifty operations, and a few.
+const FIELDS: usize = 100;
+
 /// The fields of a posted form.
 #[derive(Debug)]
 pub struct Form<T>(pub T);
@@ -62,6 +65,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
             return Err(unsupported("application/x-www-form-urlencoded"));
         }
         let body = read_body(request, state).await?;
+        refuse_many(&body)?;
         serde_urlencoded::from_bytes(&body).map(Self).map_err(|error| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -128,6 +132,15 @@ pub(crate) async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Re
 pub(crate) fn has_content_type(headers: &HeaderMap, expected: &str) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     declared.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(expected))
+}
+
+/// Counted before anything is made of them.
+fn refuse_many(fields: &[u8]) -> Result<(), Problem> {
+    if fields.split(|byte| *byte == b'&').count() <= FIELDS {
+        return Ok(());
+    }
+    let detail = format!("There are more than {FIELDS} fields. Send fewer at once.");
+    Err(Problem::new(StatusCode::BAD_REQUEST, "too_many_fields", detail))
 }
 
 fn unsupported(expected: &str) -> Problem {

@@ -3,7 +3,7 @@
 use axum::{
     extract::{Request, State},
     http::{
-        HeaderName, HeaderValue,
+        HeaderMap, HeaderName, HeaderValue,
         header::{
             CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
             X_FRAME_OPTIONS,
@@ -43,9 +43,14 @@ const HTTPS_ONLY: &str = "max-age=31536000";
 pub(crate) struct Https(pub(crate) bool);
 
 /// Sets the headers on an answer, as `middleware::from_fn_with_state(Https(..), headers::protect)`.
-pub(crate) async fn protect(State(Https(https)): State<Https>, request: Request, next: Next) -> Response {
+pub(crate) async fn protect(State(https): State<Https>, request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
-    let headers = answer.headers_mut();
+    set(answer.headers_mut(), https);
+    answer
+}
+
+/// Sets them on any answer. `no-store` unless it says otherwise of itself.
+pub(super) fn set(headers: &mut HeaderMap, Https(https): Https) {
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -53,12 +58,11 @@ pub(crate) async fn protect(State(Https(https)): State<Https>, request: Request,
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    answer
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, body::Body, http::HeaderMap, middleware, routing::get};
+    use axum::{Router, body::Body, middleware, routing::get};
     use tower::ServiceExt;
 
     use super::*;

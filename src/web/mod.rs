@@ -14,6 +14,7 @@ pub(crate) mod health;
 mod origin;
 pub(crate) mod preferences;
 mod problems;
+pub mod server;
 pub(crate) mod settings_tabs;
 mod size;
 pub(crate) mod text;

@@ -15,6 +15,7 @@ mod browser;
 mod callbacks;
 mod calls;
 mod clips;
+mod connections;
 mod elevenlabs;
 mod fence;
 mod gateway;

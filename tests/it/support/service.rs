@@ -11,6 +11,7 @@ use mission_control::clock::Clock;
 use mission_control::config::{Config, Environment};
 use mission_control::sandbox::Pace;
 use mission_control::state::AppState;
+use mission_control::web::server::Limits;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -69,6 +70,7 @@ pub(crate) struct Setup {
     pace: Pace,
     clock: Clock,
     way: PgConnectOptions,
+    limits: Limits,
     data_dir: std::sync::Arc<tempfile::TempDir>,
     database: std::sync::Arc<Database>,
 }
@@ -81,7 +83,8 @@ impl Setup {
         environment.set("MISSION_CONTROL_DATA_DIR", data_dir.path().to_str().expect("a path"));
         let database = std::sync::Arc::new(fresh_database().await);
         let way = database.options.clone();
-        Self { environment, pace: Pace::Immediate, clock: Clock::manual(), way, data_dir, database }
+        let limits = Limits::RECOMMENDED;
+        Self { environment, pace: Pace::Immediate, clock: Clock::manual(), way, limits, data_dir, database }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -91,6 +94,12 @@ impl Setup {
 
     pub(crate) fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
+        self
+    }
+
+    /// Lets connections be held as long as this.
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -122,6 +131,7 @@ impl Setup {
             clock: self.clock.clone(),
             pace: self.pace,
             password_cost: CHEAP,
+            limits: self.limits,
         };
         let running = Running::start(start).expect("a service");
         let client = reqwest::Client::builder()
@@ -146,7 +156,8 @@ impl Service {
         environment.set("MISSION_CONTROL_DATA_DIR", self.data_dir.path().to_str().expect("a path"));
         let (data_dir, database) = (std::sync::Arc::clone(&self.data_dir), std::sync::Arc::clone(&self.database));
         let way = database.options.clone();
-        Setup { environment, pace: Pace::Immediate, clock: self.clock.clone(), way, data_dir, database }
+        let (pace, clock, limits) = (Pace::Immediate, self.clock.clone(), Limits::RECOMMENDED);
+        Setup { environment, pace, clock, way, limits, data_dir, database }
     }
 
     pub(crate) async fn until_ready(&mut self) -> anyhow::Result<()> {
