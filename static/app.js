@@ -3,6 +3,47 @@
 // Listeners hang on the document, so that what is swapped in later works as well. One block a subject; none knows another.
 "use strict";
 
+// --- Text that becomes elements: only through this policy, which the page's own policy names (Trusted Types) ----------
+const fragments = {
+  // What answers of ours never hold below their head. The head of a page is not shown: htmx takes a part of the body.
+  elements: "script, iframe, frame, object, embed, applet, base, link, meta, style, template[shadowrootmode]",
+  links: ["href", "xlink:href", "src", "action", "formaction", "data", "poster", "ping"],
+  allows(html) {
+    if (html.querySelector(`body :is(${this.elements})`)) return false;
+    for (const element of html.querySelectorAll("body, body *")) {
+      for (const { name, value } of element.attributes) {
+        if (/^(on|hx-on|style$|srcdoc$)/i.test(name)) return false;
+        if (this.links.includes(name) && !/^https?:$/.test(new URL(value, location.href).protocol)) return false;
+      }
+    }
+    return true;
+  },
+  policy: undefined,
+  parse(text) {
+    return new DOMParser().parseFromString(this.policy.createHTML(text), "text/html");
+  },
+};
+{
+  // Parsed to be looked at, in a document in which nothing runs and nothing is loaded.
+  let looking = false;
+  const createHTML = (text) => {
+    if (looking) return text;
+    looking = true;
+    try {
+      if (fragments.allows(fragments.parse(text))) return text;
+    } finally {
+      looking = false;
+    }
+    throw new TypeError("An answer holds what no answer of ours holds. It is not shown.");
+  };
+  const rules = { createHTML };
+  fragments.policy = window.trustedTypes?.createPolicy("mission-control", rules) ?? rules;
+  // htmx makes elements of what it fetched by the same policy, and runs no text as a script.
+  const nothing = function () { throw new TypeError("No text is run as a script here."); };
+  const policy = { createHTML: (text) => fragments.policy.createHTML(text), createScript: nothing };
+  htmx.registerExtension("guarded", { init: (api) => { api.initSecurity(policy, nothing, nothing); } });
+}
+
 // --- Copy: buttons that stand hidden until there is somebody who can copy -----------------------------------------
 {
   const show = (root) => {
@@ -312,7 +353,7 @@ document.addEventListener("submit", async (event) => {
       const body = new URLSearchParams(new FormData(form));
       const answer = await fetch(form.dataset.check, { method: "POST", body, signal: asked.signal });
       if (!answer.ok || answer.redirected) return;
-      const told = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const told = fragments.parse(await answer.text());
       for (const part of told.querySelectorAll("body > [id]")) {
         const place = document.getElementById(part.id);
         // What has not changed is not said again.

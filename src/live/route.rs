@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -66,8 +67,9 @@ async fn listen(
     let first = line(&app.db, &app.clock, app.config.mode, missed).await?;
     let first = stream::once(async move { event(&first).retry(RETRY) });
     let events = first.chain(rest(lines, app)).map(Ok::<_, Infallible>);
-    // A proxy that gathers what it passes on would make it late.
-    Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(events)).into_response())
+    // A proxy that gathers what it passes on would make it late; nobody keeps what is somebody's.
+    let headers = [(HeaderName::from_static("x-accel-buffering"), "no"), (CACHE_CONTROL, "no-store")];
+    Ok((headers, Sse::new(events)).into_response())
 }
 
 fn too_many() -> Problem {

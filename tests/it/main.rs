@@ -19,6 +19,7 @@ mod connections;
 mod elevenlabs;
 mod fence;
 mod gateway;
+mod headers;
 mod histories;
 mod idempotency;
 mod integrations;
