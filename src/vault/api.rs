@@ -21,7 +21,7 @@ use crate::web::extract::{Json, Path};
 pub(crate) fn routes() -> Routes {
     let keeper = Access::Caller(Permission::ManageVault);
     Routes::new()
-        .get("/api/vault", Access::Caller(Permission::ReadOperations), list)
+        .get("/api/vault", keeper, list)
         .post("/api/vault/verify", keeper, verify)
         .put("/api/vault/{name}", keeper, set)
         .delete("/api/vault/{name}", keeper, remove)

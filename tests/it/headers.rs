@@ -82,6 +82,7 @@ async fn every_answer_of_every_route_carries_the_whole_set() {
             ("by a wrong method", request(&other_method).bearer_auth(&token)),
             ("asked first by a browser", request(&Method::OPTIONS).header("origin", "https://evil.example")),
             ("with a wrong body", request(&route.method).bearer_auth(&token).header("content-type", "text/plain").body("x")),
+            ("with half a body", request(&route.method).bearer_auth(&token).header("content-type", "application/json").body("{")),
             ("with too large a body", request(&route.method).bearer_auth(&token).body(vec![b' '; 64 * 1024 + 1])),
             ("from another site", request(&route.method).header("cookie", cookie).header("origin", "https://evil.example")),
             ("by another name", request(&route.method).header("host", "evil.example")),

@@ -29,6 +29,7 @@ async fn sign_in(service: &Service, email: &str) -> String {
 }
 
 /// What the parameters of addresses stand for: things that are there, and nobody's who asks.
+#[derive(Clone)]
 struct Objects {
     operation: String,
     person: String,

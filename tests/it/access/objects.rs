@@ -110,7 +110,12 @@ async fn what_belongs_to_the_other_mode_is_not_there() {
         }
         let (path, request) = (objects.fill(route.path), super::request(&service, &route, &objects));
         let answer = if route.path.starts_with("/api/") {
-            let body = json!({ "digest": digest, "reason": "x", "outcome": "failed" });
+            let body = match path.rsplit('/').next() {
+                Some("approve") => json!({ "digest": digest }),
+                Some("reject") => json!({ "reason": "x" }),
+                Some("resolve") => json!({ "outcome": "failed", "reason": "x" }),
+                _ => json!({}),
+            };
             let request = request.bearer_auth(&token);
             service.send(if is_unsafe(&route) { request.json(&body) } else { request }).await
         } else if is_unsafe(&route) {

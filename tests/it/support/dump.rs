@@ -30,6 +30,14 @@ impl Dump {
         self.run("pg_restore", &["--exit-on-error", "--dbname", self.name(), self.path()]);
     }
 
+    /// What is in it, as text: every row of every table, and every name.
+    pub(crate) fn text(&self) -> String {
+        let mut command = Command::new(self.programs.join("pg_restore"));
+        let output = command.args(["--file=-", self.path()]).output().expect("the program starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) {
         let mut command = Command::new(self.programs.join(program));
         command.arg("--host").arg(self.database.get_socket().expect("a Unix socket"));
