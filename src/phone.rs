@@ -123,7 +123,9 @@ mod tests {
 
     fn is_e164(text: &str) -> bool {
         let digits = text.strip_prefix('+').unwrap_or_default();
-        (2..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit()) && !digits.starts_with('0')
+        (2..=15).contains(&digits.len())
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+            && !digits.starts_with('0')
     }
 
     proptest! {

@@ -5,12 +5,13 @@
 
 // --- Text that becomes elements: only through this policy, which the page's own policy names (Trusted Types) ----------
 const fragments = {
-  // What answers of ours never hold below their head. The head of a page is not shown: htmx takes a part of the body.
-  elements: "script, iframe, frame, object, embed, applet, base, link, meta, style, template[shadowrootmode]",
+  // What no answer of ours holds, and what it holds in the head of a page alone, of which nothing is shown.
+  never: "script:not([src]), iframe, frame, object, embed, applet, base, style, meta[http-equiv], template[shadowrootmode]",
+  inHead: "script, link, meta",
   links: ["href", "xlink:href", "src", "action", "formaction", "data", "poster", "ping"],
   allows(html) {
-    if (html.querySelector(`body :is(${this.elements})`)) return false;
-    for (const element of html.querySelectorAll("body, body *")) {
+    if (html.querySelector(`${this.never}, body :is(${this.inHead})`)) return false;
+    for (const element of html.querySelectorAll("*")) {
       for (const { name, value } of element.attributes) {
         if (/^(on|hx-on|style$|srcdoc$)/i.test(name)) return false;
         if (this.links.includes(name) && !/^https?:$/.test(new URL(value, location.href).protocol)) return false;

@@ -57,7 +57,9 @@ fn leads_to(path: &str, page: &str) -> bool {
     let mut segments = path.split('/');
     let all = page.split('/').all(|expected| match (segments.next(), expected.starts_with('{')) {
         // A browser takes dots away together with what stands before them, also in other characters.
-        (Some(segment), true) => !segment.is_empty() && !segment.replace("%2e", ".").replace("%2E", ".").starts_with('.'),
+        (Some(segment), true) => {
+            !segment.is_empty() && !segment.replace("%2e", ".").replace("%2E", ".").starts_with('.')
+        }
         (Some(segment), false) => segment == expected,
         (None, _) => false,
     });

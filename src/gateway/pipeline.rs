@@ -157,7 +157,7 @@ impl Gateway {
             return Ok(Reply::Call(Answer::Nothing));
         };
         let verdict = answered.verdict.as_str();
-        tracing::info!(event = "gateway.call", sid, from, to, verdict, clip = answered.clip, mode = %self.calls().mode);
+        tracing::info!(event = "gateway.call", sid, from, to, verdict, clip = answered.clip.as_deref().map(clips::in_log).map(tracing::field::display), mode = %self.calls().mode);
         Ok(Reply::Call(self.heard(answered)))
     }
 

@@ -102,9 +102,11 @@ impl Guarded {
             (Some(Host::Ipv4(address)), _) => vec![address.into()],
             (Some(Host::Ipv6(address)), _) => vec![address.into()],
             (Some(Host::Domain("localhost")), _) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-            (Some(Host::Domain(name)), Mode::Live) => self.names.look_up(name, port).await.map_err(|_| {
-                Stopped::Unknown(format!("The name {name} leads nowhere. Check the address."))
-            })?,
+            (Some(Host::Domain(name)), Mode::Live) => self
+                .names
+                .look_up(name, port)
+                .await
+                .map_err(|_| Stopped::Unknown(format!("The name {name} leads nowhere. Check the address.")))?,
             // In the sandbox no name is looked up: whoever would be asked for it may be elsewhere.
             (Some(Host::Domain(_)) | None, _) => Vec::new(),
         };
@@ -115,12 +117,9 @@ impl Guarded {
     /// All of them, or none: a client may choose any.
     pub(super) fn judge(&self, found: &[IpAddr]) -> Result<(), Stopped> {
         match self.mode {
-            Mode::Sandbox if found.is_empty() || !found.iter().all(IpAddr::is_loopback) => {
-                Err(Stopped::NotAsked(
-                    "Nobody looked: in sandbox mode nothing leaves this machine, and the address is elsewhere."
-                        .to_owned(),
-                ))
-            }
+            Mode::Sandbox if found.is_empty() || !found.iter().all(IpAddr::is_loopback) => Err(Stopped::NotAsked(
+                "Nobody looked: in sandbox mode nothing leaves this machine, and the address is elsewhere.".to_owned(),
+            )),
             Mode::Sandbox => Ok(()),
             Mode::Live if found.is_empty() => {
                 Err(Stopped::Unknown("Its host has no address. Check the name.".to_owned()))
@@ -249,8 +248,10 @@ mod tests {
     async fn a_redirect_is_an_answer_and_is_not_followed() {
         let (port, metadata) = serving("127.0.0.1", 0, OK).await;
         let leading_on: &'static str = Box::leak(
-            format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{port}/latest/meta-data/\r\ncontent-length: 0\r\n\r\n")
-                .into_boxed_str(),
+            format!(
+                "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{port}/latest/meta-data/\r\ncontent-length: 0\r\n\r\n"
+            )
+            .into_boxed_str(),
         );
         let (port, open) = serving("127.0.0.9", 0, leading_on).await;
         let guarded = Guarded::scripted(&[&["127.0.0.9"]], only_9_is_open);

@@ -22,4 +22,3 @@ pub(crate) mod public;
 mod bypasses;
 
 pub(crate) use guarded::{Guarded, Stopped};
-

@@ -147,3 +147,36 @@ fn unsupported(expected: &str) -> Problem {
     let detail = format!("The body must be {expected}. Set the Content-Type header.");
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    type Fields = Vec<(String, String)>;
+
+    async fn read(count: usize) -> Result<usize, Problem> {
+        let request = Request::post("/").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let body = Body::from(vec!["a=b"; count].join("&"));
+        Form::<Fields>::from_request(request.body(body).expect("a request"), &()).await.map(|Form(fields)| fields.len())
+    }
+
+    #[tokio::test]
+    async fn a_form_has_a_hundred_fields_at_most() {
+        assert_eq!(read(100).await.ok(), Some(100));
+        let refused = read(101).await.expect_err("too many");
+        assert_eq!((refused.status, refused.code), (StatusCode::BAD_REQUEST, "too_many_fields"));
+    }
+
+    #[tokio::test]
+    async fn json_that_is_nested_without_end_is_refused() {
+        for (depth, accepted) in [(100, true), (129, false), (30_000, false)] {
+            let request = Request::post("/").header(header::CONTENT_TYPE, "application/json");
+            let body = Body::from(["[".repeat(depth), "]".repeat(depth)].concat());
+            let request = request.body(body).expect("a request");
+            let read = <Json<serde_json::Value> as FromRequest<()>>::from_request(request, &()).await;
+            assert_eq!(read.is_ok(), accepted, "{depth}");
+        }
+    }
+}

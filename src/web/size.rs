@@ -77,7 +77,11 @@ async fn throw_away(body: &mut Body) {
 }
 
 pub(super) fn address_too_long() -> Problem {
-    Problem::new(StatusCode::URI_TOO_LONG, "address_too_long", "The address is longer than 8 KiB. Ask for less at once.")
+    Problem::new(
+        StatusCode::URI_TOO_LONG,
+        "address_too_long",
+        "The address is longer than 8 KiB. Ask for less at once.",
+    )
 }
 
 fn too_large() -> Problem {

@@ -55,7 +55,7 @@ async fn hundreds_of_dribbling_connections_do_not_keep_a_request_out() {
             // Those that made room are gone.
             let _ = connection.write_all(b"a").await;
         }
-        let own = reqwest::Client::builder().no_proxy().timeout(NEVER).build().expect("a client");
+        let own = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client");
         for path in ["/readyz", "/login", "/readyz"] {
             let answer = service.send(own.get(service.url(path))).await;
             assert_eq!(answer.status, StatusCode::OK, "round {round}: {path}");
@@ -133,7 +133,11 @@ async fn what_is_no_request_is_refused_in_the_shape_of_every_refusal() {
     let own = host(&service);
     let headers: String = (0..101).map(|number| format!("x-{number}: a\r\n")).collect();
     for (sent, status, code) in [
-        (format!("GET / HTTP/1.1\r\nhost: {own}\r\nx-large: {}\r\n\r\n", "a".repeat(17 * 1024)), 431, "headers_too_large"),
+        (
+            format!("GET / HTTP/1.1\r\nhost: {own}\r\nx-large: {}\r\n\r\n", "a".repeat(17 * 1024)),
+            431,
+            "headers_too_large",
+        ),
         (format!("GET / HTTP/1.1\r\nhost: {own}\r\nx-large: {}", "a".repeat(1024 * 1024)), 431, "headers_too_large"),
         (format!("GET / HTTP/1.1\r\nhost: {own}\r\n{headers}\r\n"), 431, "headers_too_large"),
         (format!("GET /{} HTTP/1.1\r\nhost: {own}\r\n\r\n", "a".repeat(9 * 1024)), 414, "address_too_long"),

@@ -81,10 +81,19 @@ async fn every_answer_of_every_route_carries_the_whole_set() {
             ("as a browser", request(&route.method).header("accept", "text/html")),
             ("by a wrong method", request(&other_method).bearer_auth(&token)),
             ("asked first by a browser", request(&Method::OPTIONS).header("origin", "https://evil.example")),
-            ("with a wrong body", request(&route.method).bearer_auth(&token).header("content-type", "text/plain").body("x")),
-            ("with half a body", request(&route.method).bearer_auth(&token).header("content-type", "application/json").body("{")),
+            (
+                "with a wrong body",
+                request(&route.method).bearer_auth(&token).header("content-type", "text/plain").body("x"),
+            ),
+            (
+                "with half a body",
+                request(&route.method).bearer_auth(&token).header("content-type", "application/json").body("{"),
+            ),
             ("with too large a body", request(&route.method).bearer_auth(&token).body(vec![b' '; 64 * 1024 + 1])),
-            ("from another site", request(&route.method).header("cookie", cookie).header("origin", "https://evil.example")),
+            (
+                "from another site",
+                request(&route.method).header("cookie", cookie).header("origin", "https://evil.example"),
+            ),
             ("by another name", request(&route.method).header("host", "evil.example")),
             ("with too long an address", service.client().get(service.url(&format!("{path}?{}", "a".repeat(9_000))))),
         ];
@@ -138,7 +147,8 @@ async fn answers_that_something_has_to_go_wrong_for_carry_it_too() {
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
     // A statement that fails.
-    let broken = "create or replace function fail() returns trigger language plpgsql as $$ begin raise 'inside'; end $$;
+    let broken =
+        "create or replace function fail() returns trigger language plpgsql as $$ begin raise 'inside'; end $$;
         create trigger fail before insert on operations for each row execute function fail()";
     sqlx::raw_sql(broken).execute(&mut service.direct().await).await.expect("a trigger");
     assert_eq!(send("k-2", "Hello").await.status, StatusCode::INTERNAL_SERVER_ERROR);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::secrets::Canary;
 use crate::support::client_builder;
 use crate::support::installation::call;
-use crate::support::program::Running;
+use crate::support::program::{Running, run};
 use crate::support::service::{eventually, text};
 
 const MASTER_KEY: &str = "9hZkQ1xW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3vB5M=";
@@ -76,7 +76,8 @@ fn descendants(of: u32) -> Vec<u32> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()
     };
-    let processes = fs::read_dir("/proc").expect("processes").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let processes =
+        fs::read_dir("/proc").expect("processes").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let all: Vec<(u32, u32)> = processes.filter_map(|pid: u32| Some((pid, parent(pid)?))).collect();
     let mut found = vec![of];
     let mut at = 0;
@@ -88,7 +89,9 @@ fn descendants(of: u32) -> Vec<u32> {
 }
 
 fn of_process(pid: u32, file: &str) -> String {
-    fs::read(format!("/proc/{pid}/{file}")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    fs::read(format!("/proc/{pid}/{file}"))
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
 }
 
 /// A browser without a browser.
@@ -102,7 +105,10 @@ impl Person {
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> (StatusCode, String, Option<String>) {
         let request = self.client.post(format!("{}{path}", self.url)).form(form).header("origin", &self.url);
         let answer = request.header("cookie", &self.cookie).send().await.expect("an answer");
-        let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok()?.split(';').next().map(str::to_owned));
+        let cookie = answer
+            .headers()
+            .get("set-cookie")
+            .and_then(|value| value.to_str().ok()?.split(';').next().map(str::to_owned));
         (answer.status(), answer.text().await.expect("a body"), cookie)
     }
 }
@@ -126,13 +132,20 @@ async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
     let (status, _, cookie) = ada.post("/login", &sign_in).await;
     assert_eq!(status, StatusCode::SEE_OTHER);
     ada.cookie = cookie.expect("a session");
-    let scopes = ["operations:read", "operations:write", "approvals:write", "vault:write"].map(|scope| ("scope", scope));
-    let (status, page, _) = ada.post("/dashboard/settings/tokens", &[&[("name", "script")][..], &scopes].concat()).await;
-    assert_eq!(status, StatusCode::OK, "{page}");
-    let token = page.split('"').find(|part| part.starts_with("mc_")).unwrap_or_else(|| panic!("no token: {page}")).to_owned();
+    let environment = environment(data.to_str().expect("a path"), &path);
+    let scopes = ["operations:read", "operations:write", "approvals:write", "vault:write"];
+    let scopes: Vec<&str> = scopes.into_iter().flat_map(|scope| ["--scope", scope]).collect();
+    let create = [&["token", "create", "--user", "admin@localhost"][..], &scopes].concat();
+    let created = run(&create, &environment, "");
+    assert!(created.status.success(), "{created:?}");
+    let token = String::from_utf8(created.stdout).expect("text").trim_end().to_owned();
+    let told_by_command = String::from_utf8_lossy(&created.stderr).into_owned();
 
-    let ask = async |method: Method, path: &str, body: Value| call(&client, &service.url, &token, method, path, Some(body)).await;
-    let (status, stored) = ask(Method::PUT, "/api/vault/twilio_auth_token", json!({ "value": STORED_AUTH_TOKEN })).await;
+    let ask = async |method: Method, path: &str, body: Value| {
+        call(&client, &service.url, &token, method, path, Some(body)).await
+    };
+    let (status, stored) =
+        ask(Method::PUT, "/api/vault/twilio_auth_token", json!({ "value": STORED_AUTH_TOKEN })).await;
     assert_eq!(status, StatusCode::OK, "{stored}");
     let mut clips = Vec::new();
     for (route, body) in [
@@ -150,7 +163,8 @@ async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
             .await
         };
         let waiting = until("pending_approval").await;
-        let (status, answer) = ask(Method::POST, &format!("{operation}/approve"), json!({ "digest": waiting["digest"] })).await;
+        let (status, answer) =
+            ask(Method::POST, &format!("{operation}/approve"), json!({ "digest": waiting["digest"] })).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         let delivered = until("delivered").await;
         clips.extend(delivered["clipId"].as_str().map(str::to_owned));
@@ -170,8 +184,16 @@ async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
     canaries.push(Canary::new("first password", first_password.trim()));
     canaries.push(Canary::new("wrong password", WRONG_PASSWORD));
 
-    let children = descendants(service.id());
+    // PostgreSQL lives on its own, as a daemon, in the folder that the log names.
+    let told = service.log();
+    let location = told.split_once("location=").and_then(|(_, rest)| rest.split_whitespace().next()).expect("a place");
+    let file = fs::read_to_string(Path::new(location).join("postmaster.pid")).expect("a running PostgreSQL");
+    let postgres: u32 = file.lines().next().and_then(|line| line.parse().ok()).expect("its id");
+    let mut children = descendants(service.id());
+    children.push(postgres);
+    children.extend(descendants(postgres));
     assert!(children.len() >= 4, "PostgreSQL and its own: {children:?}");
+    assert!(children.iter().any(|child| of_process(*child, "environ").contains("PATH=")), "environments can be read");
     for canary in &canaries {
         canary.assert_not_in("the arguments", &of_process(service.id(), "cmdline"));
         for child in &children {
@@ -190,6 +212,7 @@ async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
     assert!(log.contains("TRACE") && log.contains("twilio.callback") && log.contains("auth.failed"), "the log is one");
     for canary in &canaries {
         canary.assert_not_in("the log at trace", &log);
+        canary.assert_not_in("what the command says at trace", &told_by_command);
     }
 }
 

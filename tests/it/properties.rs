@@ -62,7 +62,8 @@ fn arbitrary_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Value::from),
-            btree_map(name.clone(), inner, 0..8).prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
+            btree_map(name.clone(), inner, 0..8)
+                .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
         ]
     })
 }
@@ -132,7 +133,8 @@ async fn no_json_makes_the_api_fail() {
             })
         });
     });
-    let still = service.post("/api/twilio/send-sms", &token, &json!({ "to": "+14155550132", "message": "Hello" })).await;
+    let still =
+        service.post("/api/twilio/send-sms", &token, &json!({ "to": "+14155550132", "message": "Hello" })).await;
     assert!([StatusCode::ACCEPTED, StatusCode::LOCKED].contains(&still.status), "{}", still.text);
     service.stop().await;
 }

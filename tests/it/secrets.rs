@@ -223,10 +223,12 @@ async fn misuse_callbacks(service: &Service, sent: &Value, heard: &mut Heard) {
 async fn look_everywhere(service: &Service, token: &str, reader: &str, session: &str, heard: &mut Heard) {
     let list = service.get("/api/operations?limit=200", token).await;
     let operations = list.json();
-    let ids: Vec<String> = operations["operations"].as_array().expect("a list").iter().map(|one| text(&one["operationId"])).collect();
+    let ids: Vec<String> =
+        operations["operations"].as_array().expect("a list").iter().map(|one| text(&one["operationId"])).collect();
     let mut paths = vec!["/openapi.json".to_owned(), "/dashboard/settings?tab=integrations".to_owned()];
     // Every address that can be read; a stream does not end, and is looked at elsewhere.
-    for route in router::routes().iter().filter(|route| route.method == Method::GET && route.path != "/dashboard/live") {
+    for route in router::routes().iter().filter(|route| route.method == Method::GET && route.path != "/dashboard/live")
+    {
         let fill = |id: &str| {
             let parts = route.path.split('/').map(|part| match part {
                 "{id}" => id,

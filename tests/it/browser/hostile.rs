@@ -301,7 +301,8 @@ async fn hostile_texts_are_text_where_a_page_changes_while_it_is_open() {
         list.run("document.getElementById('message').dispatchEvent(new Event('input', { bubbles: true }))", &[]).await;
         found.extend(faults(&list, "typed").await);
         for query in ["operations?q", "audit?q", "audit?actor", "audit?action", "audit?object", "operations?to"] {
-            let query: String = url::form_urlencoded::byte_serialize(hostile.as_bytes()).fold(format!("/dashboard/{query}="), |all, part| all + part);
+            let query: String = url::form_urlencoded::byte_serialize(hostile.as_bytes())
+                .fold(format!("/dashboard/{query}="), |all, part| all + part);
             list.go(&query).await;
             found.extend(faults(&list, &query).await);
         }
@@ -309,6 +310,71 @@ async fn hostile_texts_are_text_where_a_page_changes_while_it_is_open() {
     list.close().await;
     service.stop().await;
     assert!(found.is_empty(), "{} faults:\n{}", found.len(), found.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_text_becomes_elements_but_by_the_policy_of_the_page() {
+    let service = Service::start().await;
+    let window = Window::of(&service, ADMIN, Role::Admin).await;
+    window.is_clean().await;
+    // Answers of ours pass, and what none of ours holds does not.
+    let passes = async |text: &str| {
+        let script = "try { fragments.parse(arguments[0]); return true } catch (error) { return error instanceof TypeError ? false : String(error) }";
+        window.run(script, &[json!(text)]).await
+    };
+    for text in [
+        "<p id=a class=b>Hello</p>",
+        "<html><head><script src=/static/0/app.js></script><meta charset=utf-8></head><body><ul><li>a</ul></body></html>",
+        "<form method=post action=/logout><button>a</button></form><a href=/dashboard/help hx-get=/dashboard/help>b</a>",
+        "<svg><use href='/static/0/icons.svg#help'/></svg><audio src=/api/public/call-audio/a controls></audio>",
+        "<a href='https://www.twilio.com/docs/api/errors/21211'>a</a>",
+    ] {
+        assert_eq!(passes(text).await, json!(true), "{text}");
+    }
+    for text in [
+        "<script>1</script>",
+        "<p><script src=/static/0/app.js></script>",
+        "<svg><script>1</script></svg>",
+        "<img src=x onerror=1>",
+        "<body onload=1>",
+        "<p hx-on:click=1>",
+        "<p hx-on::load=1>",
+        "<a href=javascript:1>a</a>",
+        "<a href=' JaVaScRiPt:1'>a</a>",
+        "<svg><a xlink:href=javascript:1>a</a></svg>",
+        "<form action=javascript:1></form>",
+        "<button formaction=data:text/html,1>a</button>",
+        "<iframe src=/dashboard></iframe>",
+        "<iframe srcdoc=a></iframe>",
+        "<object data=/dashboard></object>",
+        "<embed src=/dashboard>",
+        "<p><base href=/x>",
+        "<p><link rel=stylesheet href=/x>",
+        "<p><style>a</style>",
+        "<p style=color:red>a",
+        "<p><meta http-equiv=refresh content=0>",
+    ] {
+        assert_eq!(passes(text).await, json!(false), "{text}");
+    }
+    // Past the policy there is no way: neither for a slip in our own script nor for anybody else's.
+    for script in [
+        "document.body.innerHTML = arguments[0]",
+        "document.body.insertAdjacentHTML('beforeend', arguments[0])",
+        "document.createRange().createContextualFragment(arguments[0])",
+        "new DOMParser().parseFromString(arguments[0], 'text/html')",
+        "document.createElement('script').text = '1'",
+        "document.createElement('script').src = '/static/0/app.js'",
+        "document.createElement('iframe').srcdoc = arguments[0]",
+        "trustedTypes.createPolicy('mission-control', { createHTML: text => text })",
+        "trustedTypes.createPolicy('default', { createHTML: text => text })",
+        "trustedTypes.createPolicy('another', { createHTML: text => text })",
+    ] {
+        let tried = format!("try {{ {script}; return 'done' }} catch (error) {{ return error.constructor.name }}");
+        assert_eq!(window.run(&tried, &[json!("<b>a</b>")]).await, json!("TypeError"), "{script}");
+    }
+    assert!(!window.complaints().await.is_empty(), "each is a breach of the page's policy");
+    window.close().await;
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
