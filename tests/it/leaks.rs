@@ -169,6 +169,11 @@ async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
         let delivered = until("delivered").await;
         clips.extend(delivered["clipId"].as_str().map(str::to_owned));
     }
+    for page in ["/dashboard/operations", "/dashboard/integrations", "/dashboard/settings/sessions", "/dashboard/audit"]
+    {
+        let request = client.get(format!("{}{page}", service.url)).header("cookie", &ada.cookie);
+        assert_eq!(request.send().await.expect("an answer").status(), StatusCode::OK, "{page}");
+    }
     // Where secrets do not belong.
     let with_token = client.get(format!("{}/api/nothing?token={STORED_AUTH_TOKEN}", service.url));
     assert_eq!(with_token.send().await.expect("an answer").status(), StatusCode::NOT_FOUND);
