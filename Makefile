@@ -37,4 +37,4 @@ sqlx: ## Write .sqlx anew, after a change of a statement or a migration.
 	scripts/with-database.sh scripts/write-sqlx.sh .sqlx
 
 release: ## Build the optimised program, target/release/mission-control.
-	cargo build --release
+	cargo build --release --locked

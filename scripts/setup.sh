@@ -2,7 +2,7 @@
 # Sees to it that this machine can build, run and test Mission Control. On Debian and Ubuntu, as root or where sudo asks
 # no password, it installs what is missing; elsewhere it says in one line how to.
 #
-#   --to-run       not what only the tests need: Chromium and its driver
+#   --to-run       not what only the tests need: Chromium and its driver, and Schemathesis
 #   --strace       also strace, for `make torture`
 #   --no-postgres  not PostgreSQL: DATABASE_URL names one
 set -euo pipefail
@@ -42,15 +42,33 @@ if [ -n "$browser" ]; then
     command -v chromium >/dev/null || command -v google-chrome >/dev/null ||
         [ -d "/Applications/Google Chrome.app" ] || missing="$missing chromium"
     command -v chromedriver >/dev/null || missing="$missing chromium-driver"
+    python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 fi
 if [ -n "$strace" ] && [ -z "$on_macos" ] && ! command -v strace >/dev/null; then
     missing="$missing strace"
 fi
-[ -n "$missing" ] || exit 0
+
+# The generator of requests by the API's description, in a folder of its own and at the versions that are written down.
+schemathesis() {
+    local folder=target/schemathesis wanted=tests/schemathesis/requirements.txt
+    if [ -z "$browser" ] || cmp -s "$wanted" "$folder/requirements.txt"; then return; fi
+    echo "Installing: Schemathesis, into $folder"
+    rm -rf "$folder"
+    mkdir -p target
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$wanted"
+    cp "$wanted" "$folder/"
+}
+
+if [ -z "$missing" ]; then
+    schemathesis
+    exit 0
+fi
 
 if [ -n "$on_macos" ]; then
     case $missing in *gcc*) echo "Missing: a C compiler. Install it with: xcode-select --install" >&2 ;; esac
     case $missing in *postgresql*) echo "Missing: PostgreSQL. Install it with: brew install postgresql@17" >&2 ;; esac
+    case $missing in *python3*) echo "Missing: Python. Install it with: brew install python" >&2 ;; esac
     case $missing in *chromium*) echo "Missing: a browser. Install it with: brew install --cask google-chrome chromedriver" >&2 ;; esac
     exit 1
 fi
@@ -86,3 +104,4 @@ if [ -n "$postgres" ] && ! scripts/postgres-bin.sh >/dev/null; then
     echo "Add PostgreSQL's own packages: https://wiki.postgresql.org/wiki/Apt" >&2
     exit 1
 fi
+schemathesis

@@ -62,3 +62,14 @@ pub fn interval(duration: Duration) -> PgInterval {
 pub fn rfc3339(at: OffsetDateTime) -> String {
     at.to_offset(UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
 }
+
+/// A time in an answer of the API: UTC, RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-11-23T09:30:00.123456Z")]
+pub(crate) struct Timestamp(pub(crate) OffsetDateTime);
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&rfc3339(self.0))
+    }
+}

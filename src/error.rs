@@ -30,10 +30,43 @@ pub struct Problem {
     pub members: Map<String, Value>,
 }
 
+/// A refusal as it is written: RFC 9457, and `error`, `correlationId`, `details` for older clients.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub(crate) struct ProblemDocument {
+    /// A name for `code` that is unique in the world.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:mission-control:problem:not_found")]
+    kind: String,
+    /// The status in words.
+    #[schema(example = "Not Found")]
+    title: String,
+    /// The status.
+    #[schema(example = 404, minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is so, then what to do.
+    #[schema(example = "There is nothing with this id. Check the address.")]
+    detail: String,
+    /// A stable word that scripts may depend on.
+    #[schema(example = "not_found", pattern = "^[a-z_]+$")]
+    code: String,
+    /// The same as `detail`.
+    error: String,
+    /// What to tell an admin: the log names it.
+    #[schema(example = "0199f4a56c1e7d2a9a5b2f6d1c3e4b5a")]
+    correlation_id: String,
+    /// Every wrong field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    details: Vec<FieldProblem>,
+}
+
 /// One wrong field and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct FieldProblem {
     /// The field's name in the request.
+    #[schema(example = "to")]
     pub field: String,
     /// What is so, then what to do.
     pub message: String,
@@ -85,20 +118,23 @@ impl Problem {
         self
     }
 
-    /// The document: RFC 9457 members, and `error`, `correlationId`, `details` for older clients.
+    /// The document.
     pub fn document(&self, correlation_id: &str) -> Value {
-        let mut document = self.members.clone();
-        document.insert("type".to_owned(), json!(format!("urn:mission-control:problem:{}", self.code)));
-        document.insert("title".to_owned(), json!(self.status.canonical_reason().unwrap_or("Error")));
-        document.insert("status".to_owned(), json!(self.status.as_u16()));
-        document.insert("detail".to_owned(), json!(self.detail));
-        document.insert("code".to_owned(), json!(self.code));
-        document.insert("error".to_owned(), json!(self.detail));
-        document.insert("correlationId".to_owned(), json!(correlation_id));
-        if !self.details.is_empty() {
-            document.insert("details".to_owned(), json!(self.details));
-        }
-        Value::Object(document)
+        let document = json!(ProblemDocument {
+            kind: format!("urn:mission-control:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            code: self.code.to_owned(),
+            error: self.detail.clone(),
+            correlation_id: correlation_id.to_owned(),
+            details: self.details.clone(),
+        });
+        let Value::Object(document) = document else { return Value::Null };
+        // Of its own members none can stand in the place of one of these.
+        let mut members = self.members.clone();
+        members.extend(document);
+        Value::Object(members)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod telemetry;
 mod tls;
 mod outbound;
 pub mod metrics;
+pub mod openapi;
 
 // Small types that everything speaks in.
 pub mod clock;

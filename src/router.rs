@@ -9,8 +9,8 @@ use crate::access::{self, Access, Route, Routes};
 use crate::state::AppState;
 use crate::web::{assets, health, preferences};
 use crate::{
-    approval, audit, auth, callback, gateway, guard, integrations, live, metrics, operation, settings, speech, vault,
-    web,
+    approval, audit, auth, callback, gateway, guard, integrations, live, metrics, openapi, operation, settings, speech,
+    vault, web,
 };
 
 /// The whole service as one router.
@@ -28,8 +28,7 @@ pub(crate) fn router(app: &AppState) -> Router {
 
 /// Every address, and who may come to it.
 pub fn routes() -> Vec<Route> {
-    let Groups { open, signed_in, waiting, twilio } = Groups::new();
-    [open, signed_in, waiting, twilio].iter().flat_map(|group| group.list().to_vec()).collect()
+    Groups::new().list()
 }
 
 struct Groups {
@@ -45,7 +44,7 @@ struct Groups {
 
 impl Groups {
     fn new() -> Self {
-        Self {
+        let mut groups = Self {
             open: Routes::new()
                 .get("/healthz", Access::Anybody, health::alive)
                 .get("/readyz", Access::Anybody, health::ready)
@@ -74,6 +73,14 @@ impl Groups {
                 .post("/dashboard/preferences/shortcuts", Access::Anybody, preferences::choose_shortcuts),
             waiting: operation::api::waiting().merge(audit::export::routes()).merge(live::routes()),
             twilio: callback::routes(),
-        }
+        };
+        let described = groups.list();
+        groups.open = groups.open.merge(openapi::routes(&described));
+        groups
+    }
+
+    fn list(&self) -> Vec<Route> {
+        let groups = [&self.open, &self.signed_in, &self.waiting, &self.twilio];
+        groups.into_iter().flat_map(|group| group.list().to_vec()).collect()
     }
 }

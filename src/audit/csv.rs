@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::document::LineDocument;
 use super::list::Line;
 
 /// The columns: members of the API's document, under the same names.
@@ -34,7 +35,7 @@ pub(super) fn head() -> anyhow::Result<Vec<u8>> {
 pub(super) fn rows(lines: &[Line]) -> anyhow::Result<Vec<u8>> {
     written(|table| {
         for line in lines {
-            let document = line.document();
+            let document = json!(LineDocument::from(line));
             table.write_record(COLUMNS.iter().map(|column| guarded(cell(&document[column])).into_owned()))?;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Lines as one JSON array of the API's documents, in parts.
 
+use super::document::LineDocument;
 use super::list::Line;
 
 /// What begins the array.
@@ -13,7 +14,7 @@ pub(super) fn items(lines: &[Line], is_first: bool) -> anyhow::Result<Vec<u8>> {
     let mut written = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         written.extend_from_slice(if is_first && index == 0 { b"\n" } else { b",\n" });
-        serde_json::to_writer(&mut written, &line.document())?;
+        serde_json::to_writer(&mut written, &LineDocument::from(line))?;
     }
     Ok(written)
 }

@@ -1,16 +1,14 @@
 //! Lines by filter, newest first, by keyset: page 1,000 costs what page 1 costs.
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 
 use super::mask;
-use crate::clock::rfc3339;
 use crate::database;
 use crate::error::{Error, Problem, Result};
 use crate::id::OperationId;
-use crate::operation::content::hex;
 
 /// Most lines a page may have.
 pub(super) const PAGE_LIMIT: i64 = 200;
@@ -94,16 +92,6 @@ impl Line {
     #[must_use]
     pub(super) fn without_numbers(self) -> Self {
         Self { object: mask::text(&self.object), details: mask::value(self.details), ..self }
-    }
-
-    /// As the API writes it.
-    pub(super) fn document(&self) -> Value {
-        json!({
-            "id": self.id, "at": rfc3339(self.at), "actor": self.actor, "person": self.person, "token": self.token,
-            "action": self.action, "object": self.object, "operationId": self.operation(), "seq": self.seq,
-            "from": self.from_state, "to": self.to_state, "mode": self.mode, "ip": self.ip,
-            "correlationId": self.correlation_id, "details": self.details, "hash": hex(&self.hash),
-        })
     }
 }
 

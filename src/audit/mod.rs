@@ -9,9 +9,10 @@ pub(crate) mod mask;
 mod query;
 
 // How it is read: by programs, by people, as a table or a document.
-mod api;
+pub(crate) mod api;
 mod csv;
 mod difference;
+mod document;
 pub(crate) mod export;
 mod json;
 mod pages;

@@ -9,4 +9,4 @@ mod webhook;
 mod word;
 
 pub(crate) use fetch::{Fetch, note_clip_fetch, note_fetch};
-pub(crate) use webhook::routes;
+pub(crate) use webhook::{Described, routes};

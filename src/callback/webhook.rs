@@ -2,11 +2,12 @@
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
+use utoipa::{IntoResponses, OpenApi};
 
 use super::facts::{self, Effect, Report, Source};
 use crate::access::{Access, Routes};
 use crate::dispatch::claim::Reference;
-use crate::error::{Problem, Result};
+use crate::error::{Problem, ProblemDocument, Result};
 use crate::id::OperationId;
 use crate::operation::content::Kind;
 use crate::state::AppState;
@@ -25,10 +26,59 @@ pub(crate) fn routes() -> Routes {
     )
 }
 
+/// What documents say of these addresses.
+#[derive(OpenApi)]
+#[openapi(paths(message_status, call_status))]
+pub(crate) struct Described;
+
+/// What Twilio may be told.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+enum Answered {
+    /// The fact is kept.
+    #[response(status = 204)]
+    Taken,
+    /// `invalid_callback`: it is signed, and a parameter is missing.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Incomplete(ProblemDocument),
+    /// `bad_signature`: it is not Twilio's, or is about another address.
+    #[response(status = 403, content_type = "application/problem+json")]
+    NotTwilio(ProblemDocument),
+    /// `not_found`: this is not the id of an operation.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemDocument),
+}
+
+/// Report on an SMS
+///
+/// For Twilio: a form or JSON, signed with `X-Twilio-Signature` over the configured public address.
+#[utoipa::path(
+    post, path = "/webhooks/twilio/message-status/{operation}", operation_id = "messageStatus", tag = "twilio",
+    params(
+        ("operation" = OperationId, Path, description = "The operation."),
+        ("ref" = Option<String>, Query, description = "The reference of the attempt.", nullable = false),
+        ("X-Twilio-Signature" = Option<String>, Header, description = "Twilio's signature.", nullable = false),
+    ),
+    request_body(content = std::collections::HashMap<String, String>, content_type = "application/x-www-form-urlencoded"),
+    responses(Answered),
+)]
 async fn message_status(app: State<AppState>, operation: Path<OperationId>, request: Request) -> Result<StatusCode> {
     status(app, operation, Kind::Sms, request).await
 }
 
+/// Report on a call
+///
+/// For Twilio: a form or JSON, signed with `X-Twilio-Signature` over the configured public address.
+#[utoipa::path(
+    post, path = "/webhooks/twilio/call-status/{operation}", operation_id = "callStatus", tag = "twilio",
+    params(
+        ("operation" = OperationId, Path, description = "The operation."),
+        ("ref" = Option<String>, Query, description = "The reference of the attempt.", nullable = false),
+        ("X-Twilio-Signature" = Option<String>, Header, description = "Twilio's signature.", nullable = false),
+    ),
+    request_body(content = std::collections::HashMap<String, String>, content_type = "application/x-www-form-urlencoded"),
+    responses(Answered),
+)]
 async fn call_status(app: State<AppState>, operation: Path<OperationId>, request: Request) -> Result<StatusCode> {
     status(app, operation, Kind::Call, request).await
 }

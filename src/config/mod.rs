@@ -37,7 +37,7 @@ pub(crate) fn variable(setting: &str) -> String {
 }
 
 /// Where operations go: the emulator, or Twilio. Stamped on each operation, never guessed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Mode {
@@ -53,6 +53,14 @@ impl Mode {
         match self {
             Self::Sandbox => "sandbox",
             Self::Live => "live",
+        }
+    }
+
+    /// The mode that it is not.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Sandbox => Self::Live,
+            Self::Live => Self::Sandbox,
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) mod spoken;
 mod look_up;
 
 // What people and programs see of it, in the service.
-mod api;
+pub(crate) mod api;
 mod pages;
 mod views;
 

@@ -10,9 +10,10 @@ use crate::database;
 use crate::id::OperationId;
 
 /// Why sending was stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
+#[schema(as = HoldCause)]
 pub enum Cause {
     /// A person did.
     Person,

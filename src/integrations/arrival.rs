@@ -52,6 +52,23 @@ pub(crate) fn routes() -> Routes {
     Routes::new().get("/webhooks/twilio/reach/{question}", Access::Anybody, answer)
 }
 
+/// What documents say of this address.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(answer))]
+pub(crate) struct Described;
+
+/// Prove that this installation answers
+///
+/// What only this installation can say to a question, for the check of the public address.
+#[utoipa::path(
+    get, path = "/webhooks/twilio/reach/{question}", operation_id = "reach", tag = "running",
+    params(("question" = String, Path, description = "64 bytes at most.")),
+    responses(
+        (status = 200, description = "The answer.", body = String, content_type = "text/plain"),
+        (status = 404, description = "`not_found`: the question is too long.", body = crate::error::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+)]
 async fn answer(State(app): State<AppState>, Path(question): Path<String>) -> Result<Response> {
     if question.len() > LONGEST_QUESTION {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "This question is too long.").into());

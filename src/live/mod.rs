@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use self::position::Position;
-pub(crate) use self::route::routes;
+pub(crate) use self::route::{Described, routes};
 use crate::clock::Clock;
 use crate::config::Mode;
 use crate::id::OperationId;

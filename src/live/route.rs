@@ -15,12 +15,13 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
+use utoipa::{IntoParams, OpenApi};
 
 use super::position::{self, Position};
 use super::{Line, line};
 use crate::access::{Access, Routes};
-use crate::auth::{Permission, Principal};
-use crate::error::{Error, Problem, Result};
+use crate::auth::Permission;
+use crate::error::{Problem, Result};
 use crate::state::AppState;
 use crate::web::extract::Query;
 
@@ -39,18 +40,32 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// What a page knows when it opens its first stream; afterwards it sends `Last-Event-ID`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Since {
+    /// The position that the page was read at.
+    #[param(value_type = Option<String>, nullable = false)]
     since: Option<Position>,
 }
 
+/// What documents say of this address.
+#[derive(OpenApi)]
+#[openapi(paths(listen))]
+pub(crate) struct Described;
+
+/// Hear what changes
+///
+/// Server-sent events: ids of operations and counts. Resumed by `Last-Event-ID`; a stream ends after five minutes.
+#[utoipa::path(
+    get, path = "/dashboard/live", operation_id = "listen", tag = "reading",
+    params(Since),
+    responses((status = 200, description = "A stream that stays open.", body = String, content_type = "text/event-stream")),
+)]
 async fn listen(
-    principal: Principal,
     State(app): State<AppState>,
     Query(Since { since }): Query<Since>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    principal.require(Permission::ReadOperations).map_err(Error::from)?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let heard: Option<Position> = last.and_then(|value| value.parse().ok()).or(since);
     // Before reading: a change in between is told twice rather than never.

@@ -5,7 +5,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::access::{Access, Routes};
-use crate::auth::{Permission, Principal};
+use crate::auth::Permission;
 use crate::error::Result;
 use crate::state::AppState;
 
@@ -14,8 +14,17 @@ pub(crate) fn routes() -> Routes {
     Routes::new().get("/metrics", Access::Caller(Permission::ReadOperations), show)
 }
 
-async fn show(State(app): State<AppState>, principal: Principal) -> Result<impl IntoResponse> {
-    principal.require(Permission::ReadOperations)?;
+/// What documents say of this address.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(show))]
+pub(crate) struct Described;
+
+/// Figures for Prometheus
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "running",
+    responses((status = 200, description = "In the text format 0.0.4.", body = String, content_type = "text/plain")),
+)]
+async fn show(State(app): State<AppState>) -> Result<impl IntoResponse> {
     app.metrics.read(&app).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.text()))
 }

@@ -4,7 +4,7 @@
 //! moves is counted where it is written down: the moves of operations and the outcomes of attempts are read from the
 //! audit, which has a line for each of them, whoever wrote it. Only what leaves no line is counted in passing.
 
-mod api;
+pub(crate) mod api;
 mod database;
 mod descriptions;
 pub(crate) mod requests;

@@ -4,14 +4,17 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use super::answer::{self, Asked, Story, Summary};
 use super::ask::{Asker, ask, required};
 use super::content::Kind;
+use super::described::{MakeCall, SendSms};
 use super::request::Request;
 use super::store::{self, Filter, Operation};
-use super::{answer, wait};
+use super::wait;
 use crate::access::{Access, Routes};
 use crate::audit::Actor;
 use crate::auth::{Permission, Principal, Refusal};
@@ -43,11 +46,67 @@ pub(crate) fn listing() -> Routes {
     Routes::new().get("/api/operations", Access::Caller(Permission::ReadOperations), list)
 }
 
+/// What documents say of these addresses.
+#[derive(OpenApi)]
+#[openapi(paths(send_sms, make_call, list, read))]
+pub(crate) struct Described;
+
+/// Ask for an SMS
+///
+/// It is held until a person approves exactly this content, sent at most once, and followed until Twilio says what became
+/// of it. The answer tells where it stands: ask again with the same key, read `/api/operations/{id}`, or let the answer
+/// wait with `Prefer: wait=N`.
+#[utoipa::path(
+    post,
+    path = "/api/twilio/send-sms",
+    operation_id = "sendSms",
+    tag = "asking",
+    params(answer::AskingHeaders),
+    request_body(content = SendSms, examples(
+        ("Shortest" = (value = json!({ "to": "+14155550132", "message": "Your order has been shipped." }))),
+        ("With everything" = (value = json!({
+            "to": "+44 7700 900123", "message": "Your order has been shipped.", "from": "+15005550006",
+            "idempotencyKey": "order-1234", "note": "The customer asked for it by telephone." }))),
+    )),
+    responses(
+        (status = 202, description = "It is waiting, or under way.", body = Asked, headers(
+            ("Idempotency-Key" = String, description = "The key that the answer is about."),
+            ("Idempotent-Replayed" = String, description = "`true` where the key was known."),
+            ("Location" = String, description = "Where its story can be read."))),
+        (status = 200, description = "Twilio has it, or it ended there.", body = Asked),
+        answer::Ended,
+        answer::NotAsked,
+    ),
+)]
 async fn send_sms(caller: Caller, Json(body): Json<Value>) -> Result<Response> {
     let request = caller.may_ask().and_then(|()| Request::sms(&body))?;
     caller.ask(request).await
 }
 
+/// Ask for a call
+///
+/// It says a text, which is spoken first and can be heard by whoever approves it, or plays a recording. Everything else is
+/// as for an SMS.
+#[utoipa::path(
+    post,
+    path = "/api/twilio/make-call",
+    operation_id = "makeCall",
+    tag = "asking",
+    params(answer::AskingHeaders),
+    request_body(content = MakeCall, examples(
+        ("A text" = (value = json!({ "to": "+14155550132", "text": "This is a reminder of your appointment." }))),
+        ("A recording" = (value = json!({ "to": "+14155550132", "audioUrl": "https://example.com/reminder.mp3" }))),
+    )),
+    responses(
+        (status = 202, description = "It is waiting, or under way.", body = Asked, headers(
+            ("Idempotency-Key" = String, description = "The key that the answer is about."),
+            ("Idempotent-Replayed" = String, description = "`true` where the key was known."),
+            ("Location" = String, description = "Where its story can be read."))),
+        (status = 200, description = "Twilio has it, or it ended there.", body = Asked),
+        answer::Ended,
+        answer::NotAsked,
+    ),
+)]
 async fn make_call(caller: Caller, Json(body): Json<Value>) -> Result<Response> {
     let request = caller.may_ask().and_then(|()| Request::call(&body, caller.app.config.mode))?;
     caller.ask(request).await
@@ -101,26 +160,59 @@ impl Caller {
 }
 
 /// The query of a list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct ListQuery {
+    /// Only in these states, several by commas.
+    #[param(example = "pending_approval,approved")]
     state: Option<String>,
+    /// Only of this kind.
+    #[param(nullable = false)]
     kind: Option<Kind>,
+    /// Only to this number.
+    #[param(example = "+14155550132")]
     to: Option<String>,
+    /// The mode of the service; another one is refused, since it shows the operations of one mode only.
+    #[param(example = "sandbox")]
     mode: Option<String>,
+    /// Only what a person should look at.
     #[serde(default)]
+    #[param(required = false)]
     attention: bool,
+    /// Words of a text, a note or a reason; the beginning of an id; a whole number is a recipient.
     q: Option<String>,
+    /// `nextCursor` of the page before.
+    #[param(nullable = false)]
     cursor: Option<OperationId>,
+    /// Rows of a page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
 }
 
-async fn list(
-    State(app): State<AppState>,
-    principal: Principal,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<Value>> {
-    principal.require(Permission::ReadOperations)?;
+/// A page of operations.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OperationPage)]
+struct List {
+    /// The newest first.
+    #[schema(value_type = Vec<Summary>)]
+    operations: Vec<Value>,
+    /// Where the next page begins; null on the last.
+    #[schema(required = true)]
+    next_cursor: Option<OperationId>,
+}
+
+/// List operations
+#[utoipa::path(
+    get,
+    path = "/api/operations",
+    operation_id = "listOperations",
+    tag = "reading",
+    params(ListQuery),
+    responses((status = 200, description = "A page, the newest first.", body = List)),
+)]
+async fn list(State(app): State<AppState>, principal: Principal, Query(query): Query<ListQuery>) -> Result<Json<List>> {
     let mut problems = Vec::new();
     let states = query.state.iter().flat_map(|states| states.split(',')).filter(|state| !state.is_empty());
     let states = states.filter_map(|state| match state.trim().parse() {
@@ -153,28 +245,40 @@ async fn list(
     let filter = Filter { states, kind: query.kind, to, attention: query.attention, search };
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     let page = store::list(&app.db, &app.clock, app.config.mode, &filter, query.cursor, limit).await?;
-    let summary = |operation: &Operation| {
-        let document = Value::Object(answer::summary(operation, &app.public_url));
-        for_reader(&principal, operation, document)
-    };
+    let summary =
+        |operation: &Operation| for_reader(&principal, operation, json!(Summary::of(operation, &app.public_url)));
     let operations: Vec<Value> = page.operations.iter().map(summary).collect();
-    Ok(Json(json!({ "operations": operations, "nextCursor": page.next })))
+    Ok(Json(List { operations, next_cursor: page.next }))
 }
 
+/// Read an operation
+///
+/// The whole story: content, decisions, attempts, evidence, what Twilio reported, and the lines of the audit.
+#[utoipa::path(
+    get,
+    path = "/api/operations/{id}",
+    operation_id = "readOperation",
+    tag = "reading",
+    params(("id" = OperationId, Path, description = "The operation."), answer::PreferHeader),
+    responses(
+        (status = 200, description = "Its story so far.", body = Story),
+        answer::NoSuchOperation,
+    ),
+)]
 async fn read(
     State(app): State<AppState>,
     principal: Principal,
     headers: HeaderMap,
     Path(id): Path<OperationId>,
 ) -> Result<Json<Value>> {
-    principal.require(Permission::ReadOperations)?;
     if let Some(wait) = wait::preferred(&headers) {
         let operation = find(&app, id).await?;
         wait::until_answered(&app, operation, wait).await?;
     }
     let whole = store::whole(&app.db, &app.clock, app.config.mode, id).await?;
     let (operation, story) = whole.ok_or_else(no_such_operation)?;
-    Ok(Json(for_reader(&principal, &operation, answer::whole(&operation, &story, &app.public_url))))
+    let document = json!(Story::of(&operation, story, &app.public_url));
+    Ok(Json(for_reader(&principal, &operation, document)))
 }
 
 fn for_reader(principal: &Principal, operation: &Operation, document: Value) -> Value {

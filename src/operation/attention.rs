@@ -13,7 +13,7 @@ const UNKNOWN_FOR: Duration = Duration::minutes(5);
 const WAITING_FOR: Duration = Duration::minutes(10);
 
 /// A reason for which a person must look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attention {
     /// It may have gone out twice.

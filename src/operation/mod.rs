@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod audio_look;
 pub mod audio_url;
+mod described;
 pub mod content;
 pub mod message;
 pub mod overview;

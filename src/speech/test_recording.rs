@@ -40,6 +40,16 @@ pub(crate) fn routes() -> Routes {
     Routes::new().get(PATH, Access::Anybody, serve)
 }
 
+/// What documents say of this address.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(serve))]
+pub(crate) struct Described;
+
+/// Fetch the recording of test calls
+#[utoipa::path(
+    get, path = "/api/public/call-audio/test-recording.mp3", operation_id = "fetchTestRecording", tag = "calls",
+    responses((status = 200, description = "The recording.", body = Vec<u8>, content_type = "audio/mpeg")),
+)]
 async fn serve(State(app): State<AppState>, uri: Uri, headers: HeaderMap) -> impl IntoResponse {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     if agent.starts_with(TWILIO) && uri.query().is_some() {

@@ -4,14 +4,15 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::{IntoResponses, OpenApi, ToSchema};
 
-use super::{Entry, Finding, SpeechVerification, VaultName, Verification};
+use super::VaultName;
+use super::document::{EntriesDocument, EntryDocument, VerificationDocument};
 use crate::access::{Access, Routes};
 use crate::audit::Actor;
 use crate::auth::{Permission, Principal, Refusal};
-use crate::clock::rfc3339;
-use crate::error::{Error, FieldProblem, Problem, Result};
+use crate::error::{Error, FieldProblem, Problem, ProblemDocument, Result};
 use crate::state::AppState;
 use crate::web::client::ClientAddress;
 use crate::web::correlation::CorrelationId;
@@ -26,6 +27,34 @@ pub(crate) fn routes() -> Routes {
         .put("/api/vault/{name}", keeper, set)
         .delete("/api/vault/{name}", keeper, remove)
         .post("/api/vault/{name}/revoke-previous", keeper, revoke_previous)
+}
+
+/// What documents say of these addresses.
+#[derive(OpenApi)]
+#[openapi(paths(list, set, remove, revoke_previous, verify))]
+pub(crate) struct Described;
+
+/// A new value.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SetVaultEntry)]
+#[expect(dead_code, reason = "it describes what is read by hand")]
+struct SetBody {
+    /// It goes in and never comes out.
+    #[schema(min_length = 1, max_length = 512, write_only)]
+    value: String,
+}
+
+/// What stands against a change.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+enum Refused {
+    /// `not_found`: there is no such entry, or nothing is stored as it.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemDocument),
+    /// `no_previous_version`: nothing is kept besides the current version.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDocument),
 }
 
 /// Somebody who may manage the vault; anybody else is refused before anything is read.
@@ -43,23 +72,48 @@ impl FromRequestParts<AppState> for Keeper {
     }
 }
 
-async fn list(State(app): State<AppState>, _: Keeper) -> Result<Json<Value>> {
-    let entries: Vec<Value> = app.vault.list().await?.iter().map(document).collect();
-    Ok(Json(json!({ "mode": app.config.mode, "entries": entries })))
+/// List the vault
+#[utoipa::path(
+    get, path = "/api/vault", operation_id = "listVault", tag = "vault",
+    responses((status = 200, description = "What is stored, and where it comes from.", body = EntriesDocument)),
+)]
+async fn list(State(app): State<AppState>) -> Result<Json<EntriesDocument>> {
+    let entries = app.vault.list().await?.iter().map(EntryDocument::from).collect();
+    Ok(Json(EntriesDocument { mode: app.config.mode, entries }))
 }
 
+/// Store a value
+///
+/// A new version; the one before it is kept for callbacks that are still signed with it.
+#[utoipa::path(
+    put, path = "/api/vault/{name}", operation_id = "setVaultEntry", tag = "vault",
+    params(("name" = VaultName, Path, description = "The entry.")), request_body(content = SetBody),
+    responses((status = 200, description = "The entry now.", body = EntryDocument), Refused),
+)]
 async fn set(
     State(app): State<AppState>,
     Keeper(actor): Keeper,
     Path(name): Path<String>,
     Json(body): Json<Value>,
-) -> Result<Json<Value>> {
+) -> Result<Json<EntryDocument>> {
     let name = named(&name)?;
     app.vault.set(name, value(body)?, &actor).await?;
     changed(&app, name).await
 }
 
-async fn remove(State(app): State<AppState>, Keeper(actor): Keeper, Path(name): Path<String>) -> Result<Json<Value>> {
+/// Remove a value
+///
+/// What stands in the environment counts again.
+#[utoipa::path(
+    delete, path = "/api/vault/{name}", operation_id = "removeVaultEntry", tag = "vault",
+    params(("name" = VaultName, Path, description = "The entry.")), 
+    responses((status = 200, description = "The entry now.", body = EntryDocument), Refused),
+)]
+async fn remove(
+    State(app): State<AppState>,
+    Keeper(actor): Keeper,
+    Path(name): Path<String>,
+) -> Result<Json<EntryDocument>> {
     let name = named(&name)?;
     if !app.vault.remove(name, &actor).await? {
         return Err(Problem::not_found(format!("Nothing is stored as {name}. There is nothing to remove.")).into());
@@ -67,11 +121,19 @@ async fn remove(State(app): State<AppState>, Keeper(actor): Keeper, Path(name): 
     changed(&app, name).await
 }
 
+/// End the previous version
+///
+/// Callbacks that are signed with it are refused from now on.
+#[utoipa::path(
+    post, path = "/api/vault/{name}/revoke-previous", operation_id = "revokePrevious", tag = "vault",
+    params(("name" = VaultName, Path, description = "The entry.")), 
+    responses((status = 200, description = "The entry now.", body = EntryDocument), Refused),
+)]
 async fn revoke_previous(
     State(app): State<AppState>,
     Keeper(actor): Keeper,
     Path(name): Path<String>,
-) -> Result<Json<Value>> {
+) -> Result<Json<EntryDocument>> {
     let name = named(&name)?;
     if !app.vault.revoke_previous(name, &actor).await? {
         let detail = format!("No previous version of {name} is kept. There is nothing to revoke.");
@@ -80,17 +142,22 @@ async fn revoke_previous(
     changed(&app, name).await
 }
 
-async fn verify(State(app): State<AppState>, Keeper(actor): Keeper) -> Result<Json<Value>> {
+/// Verify the credentials
+///
+/// Asks Twilio and ElevenLabs, and sends nothing.
+#[utoipa::path(
+    post, path = "/api/vault/verify", operation_id = "verifyVault", tag = "vault",
+    responses((status = 200, description = "What they said.", body = VerificationDocument),
+        (status = 409, description = "`credentials_missing`: there is nothing to verify.", body = ProblemDocument, content_type = "application/problem+json")),
+)]
+async fn verify(State(app): State<AppState>, Keeper(actor): Keeper) -> Result<Json<VerificationDocument>> {
     // At once: a slow answer of either must still fit into the time of one request.
     let (twilio, speech) =
         tokio::try_join!(app.vault.verify(&app.twilio, &actor), app.vault.verify_elevenlabs(&app.elevenlabs, &actor),)?;
-    let mut document = match (&twilio, &speech) {
-        (None, None) => return Err(nothing_to_verify().into()),
-        (None, Some(_)) => json!({ "account": null, "number": null }),
-        (Some(verification), _) => verification_document(verification),
-    };
-    document["elevenlabs"] = json!(speech.as_ref().map(speech_document));
-    Ok(Json(document))
+    if twilio.is_none() && speech.is_none() {
+        return Err(nothing_to_verify().into());
+    }
+    Ok(Json(VerificationDocument::of(twilio.as_ref(), speech.as_ref())))
 }
 
 /// Account SID or auth token is missing.
@@ -106,9 +173,9 @@ pub(super) fn no_key_to_verify() -> Problem {
 }
 
 /// The entry after a change. What waits for credentials need not wait longer.
-async fn changed(app: &AppState, name: VaultName) -> Result<Json<Value>> {
+async fn changed(app: &AppState, name: VaultName) -> Result<Json<EntryDocument>> {
     app.changes.wake();
-    Ok(Json(document(&app.vault.entry(name).await?)))
+    Ok(Json(EntryDocument::from(&app.vault.entry(name).await?)))
 }
 
 fn named(name: &str) -> Result<VaultName, Problem> {
@@ -131,55 +198,10 @@ fn no_value() -> Problem {
     Problem::invalid_fields(vec![FieldProblem::new("value", message)])
 }
 
-fn document(entry: &Entry) -> Value {
-    let mut document = json!({
-        "name": entry.name,
-        "state": entry.state,
-        "hint": entry.ending(),
-        "version": entry.version,
-        "createdBy": entry.created_by,
-        "createdAt": entry.created_at.map(rfc3339),
-        "verifiedAt": entry.verified.map(|checked| rfc3339(checked.at)),
-        "verifyResult": entry.verified.map(|checked| checked.finding.as_str()),
-        "verifyDetail": entry.verified.map(|checked| checked.finding.words()),
-    });
-    if let Some(previous) = entry.previous {
-        document["previousVersion"] = json!(previous.version);
-        // Null: until 24 h after the first callback that the current version verifies.
-        document["previousAcceptedUntil"] = json!(previous.accepted_until.map(rfc3339));
-    }
-    document
-}
-
-fn found(finding: Finding) -> Value {
-    json!({ "result": finding.as_str(), "ok": finding.is_good(), "detail": finding.words() })
-}
-
-fn speech_document(verification: &SpeechVerification) -> Value {
-    let mut document = found(verification.finding);
-    document["verifiedAt"] = json!(rfc3339(verification.at));
-    document["kept"] = json!(verification.is_kept);
-    document["outdated"] = json!(verification.is_outdated);
-    if let Some(subscription) = &verification.subscription {
-        document["charactersLeft"] = json!(subscription.left());
-        document["charactersLimit"] = json!(subscription.limit);
-        document["charactersResetAt"] = json!(subscription.resets_at().map(rfc3339));
-    }
-    document
-}
-
-fn verification_document(verification: &Verification) -> Value {
-    json!({
-        "account": found(verification.account),
-        "number": found(verification.number),
-        "verifiedAt": rfc3339(verification.at),
-        "keptWith": verification.kept_with,
-        "outdated": verification.is_outdated,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

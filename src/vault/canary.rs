@@ -101,5 +101,5 @@ fn row(mode: Mode, key_id: &str) -> String {
 }
 
 fn bound(deployment: Uuid, mode: Mode, key: &MasterKey) -> Vec<u8> {
-    associated_data(Purpose::Canary, Place { deployment, mode, name: "", version: 0 }, key.id())
+    associated_data(Purpose::Canary, Place::Entry { deployment, mode, name: "", version: 0 }, key.id())
 }

@@ -39,29 +39,50 @@ impl Purpose {
 
 /// Where a ciphertext belongs. Copied to any other place it does not open.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    /// The installation.
-    pub(super) deployment: Uuid,
-    /// Sandbox or live.
-    pub(super) mode: Mode,
-    /// The entry's name.
-    pub(super) name: &'a str,
-    /// The entry's version.
-    pub(super) version: i32,
+pub(super) enum Place<'a> {
+    /// A version of an entry.
+    Entry {
+        /// The installation.
+        deployment: Uuid,
+        /// Sandbox or live.
+        mode: Mode,
+        /// The entry's name.
+        name: &'a str,
+        /// The entry's version.
+        version: i32,
+    },
+    /// What another part of the service keeps.
+    Kept {
+        /// The installation.
+        deployment: Uuid,
+        /// What it is kept for.
+        purpose: &'a str,
+        /// What it belongs to.
+        id: Uuid,
+    },
 }
 
 /// The associated data of a ciphertext. Each part is preceded by its length, so that no two lists of parts give the
 /// same bytes. `key_id` is empty for a secret: its data key is bound to the master key, and rotation replaces only that.
 pub(super) fn associated_data(purpose: Purpose, place: Place<'_>, key_id: &str) -> Vec<u8> {
-    let parts: [&[u8]; 6] = [
-        purpose.label(),
-        place.deployment.as_bytes(),
-        place.mode.as_str().as_bytes(),
-        place.name.as_bytes(),
-        &place.version.to_be_bytes(),
-        key_id.as_bytes(),
-    ];
-    parts.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes(), *part].concat()).collect()
+    let of = |parts: [&[u8]; 6]| -> Vec<u8> {
+        parts.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes(), *part].concat()).collect()
+    };
+    let (label, key_id) = (purpose.label(), key_id.as_bytes());
+    match place {
+        Place::Entry { deployment, mode, name, version } => of([
+            label,
+            deployment.as_bytes(),
+            mode.as_str().as_bytes(),
+            name.as_bytes(),
+            &version.to_be_bytes(),
+            key_id,
+        ]),
+        // No mode is called like that, so neither kind of place gives the bytes of the other.
+        Place::Kept { deployment, purpose, id } => {
+            of([label, deployment.as_bytes(), b"kept", purpose.as_bytes(), id.as_bytes(), key_id])
+        }
+    }
 }
 
 /// Random bytes from the operating system.
@@ -98,7 +119,7 @@ mod tests {
     use super::*;
 
     fn place(name: &str, version: i32) -> Place<'_> {
-        Place { deployment: Uuid::nil(), mode: Mode::Sandbox, name, version }
+        Place::Entry { deployment: Uuid::nil(), mode: Mode::Sandbox, name, version }
     }
 
     #[test]
@@ -120,18 +141,26 @@ mod tests {
 
     #[test]
     fn every_part_changes_the_associated_data() {
-        let base = associated_data(Purpose::DataKey, place("ab", 1), "c");
-        let others = [
+        let elsewhere = Place::Entry { deployment: Uuid::max(), mode: Mode::Sandbox, name: "ab", version: 1 };
+        let live = Place::Entry { deployment: Uuid::nil(), mode: Mode::Live, name: "ab", version: 1 };
+        let kept = |deployment, purpose, id| Place::Kept { deployment, purpose, id };
+        let all = [
+            associated_data(Purpose::DataKey, place("ab", 1), "c"),
             associated_data(Purpose::Secret, place("ab", 1), "c"),
-            associated_data(Purpose::DataKey, Place { deployment: Uuid::max(), ..place("ab", 1) }, "c"),
-            associated_data(Purpose::DataKey, Place { mode: Mode::Live, ..place("ab", 1) }, "c"),
+            associated_data(Purpose::DataKey, elsewhere, "c"),
+            associated_data(Purpose::DataKey, live, "c"),
             associated_data(Purpose::DataKey, place("a", 1), "bc"),
             associated_data(Purpose::DataKey, place("ab", 2), "c"),
             associated_data(Purpose::DataKey, place("ab", 1), "d"),
+            associated_data(Purpose::DataKey, kept(Uuid::nil(), "ab", Uuid::nil()), "c"),
+            associated_data(Purpose::Secret, kept(Uuid::nil(), "ab", Uuid::nil()), "c"),
+            associated_data(Purpose::DataKey, kept(Uuid::max(), "ab", Uuid::nil()), "c"),
+            associated_data(Purpose::DataKey, kept(Uuid::nil(), "a", Uuid::nil()), "bc"),
+            associated_data(Purpose::DataKey, kept(Uuid::nil(), "ab", Uuid::max()), "c"),
+            associated_data(Purpose::DataKey, kept(Uuid::nil(), "ab", Uuid::nil()), "d"),
         ];
-        for other in others {
-            assert_ne!(base, other);
-        }
+        let different: std::collections::HashSet<&Vec<u8>> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 
     proptest! {

@@ -49,8 +49,16 @@ pub async fn list(vault: &Vault, mut output: impl Write) -> anyhow::Result<()> {
 pub async fn rotate(vault: &Vault, mut output: impl Write, actor: &Actor) -> anyhow::Result<()> {
     let rotation = vault.rotate(actor, ROTATION_BATCH).await?;
     writeln!(output, "{} data keys were wrapped by key `{}`.", rotation.rewrapped, rotation.key_id)?;
-    if rotation.remaining > 0 {
-        writeln!(output, "{} still need another key: run this again.", rotation.remaining)?;
+    if rotation.remaining > rotation.shared {
+        writeln!(output, "{} still need another key: run this again.", rotation.remaining - rotation.shared)?;
+    }
+    if rotation.shared > 0 {
+        let (shared, key_id) = (rotation.shared, &rotation.key_id);
+        writeln!(
+            output,
+            "{shared} are used in the other mode as well, whose vault does not know key `{key_id}` yet: run this with \
+             the other MISSION_CONTROL_MODE, then here again."
+        )?;
     }
     for key_id in rotation.retired {
         writeln!(output, "Key `{key_id}` is not needed any longer: take it out of every key ring.")?;

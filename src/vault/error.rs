@@ -1,6 +1,7 @@
 //! Why the vault does not do what it was asked.
 
 use axum::http::StatusCode;
+use uuid::Uuid;
 
 use super::key_ring::KeyRingError;
 use super::name::{InvalidSecret, VaultName};
@@ -17,7 +18,7 @@ pub enum VaultError {
     KeyRing(#[from] KeyRingError),
     /// The database knows a key that this process does not have.
     #[error(
-        "This database's vault ({mode}) was sealed with key `{key_id}`, which is not in the key ring. Add that key behind the first. If it is lost for good, its secrets are too: run `truncate vault_entries, vault_canaries` in the database and set them again."
+        "This database's vault ({mode}) was sealed with key `{key_id}`, which is not in the key ring. Add that key behind the first. If it is lost for good, its secrets are too: run `truncate vault_entries, vault_canaries, kept_secrets` in the database and set them again."
     )]
     ForeignKey {
         /// The mode that the key belongs to.
@@ -81,6 +82,28 @@ pub enum VaultError {
         /// Its version.
         version: i32,
     },
+    /// What another part of the service keeps needs a key that is not there.
+    #[error(
+        "The kept secret {purpose}/{id} is sealed with key `{key_id}`, which is not in the key ring. Add that key behind the first."
+    )]
+    KeptKeyMissing {
+        /// What it is kept for.
+        purpose: String,
+        /// What it belongs to.
+        id: Uuid,
+        /// The key's id.
+        key_id: String,
+    },
+    /// What another part of the service keeps is not what it kept.
+    #[error(
+        "The kept secret {purpose}/{id} does not open: it was altered, or copied from another place. Set it up again."
+    )]
+    KeptAltered {
+        /// What it is kept for.
+        purpose: String,
+        /// What it belongs to.
+        id: Uuid,
+    },
     /// The database.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -92,6 +115,15 @@ impl VaultError {
         match why {
             Unopened::KeyMissing => Self::KeyMissing { name, version, key_id: key_id.to_owned() },
             Unopened::Altered => Self::Altered { name, version },
+        }
+    }
+
+    /// Why this kept secret, sealed with this key, does not open.
+    pub(super) fn kept_unopened(why: Unopened, purpose: &str, id: Uuid, key_id: &str) -> Self {
+        let purpose = purpose.to_owned();
+        match why {
+            Unopened::KeyMissing => Self::KeptKeyMissing { purpose, id, key_id: key_id.to_owned() },
+            Unopened::Altered => Self::KeptAltered { purpose, id },
         }
     }
 

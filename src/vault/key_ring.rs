@@ -129,6 +129,11 @@ impl KeyRing {
         &self.primary
     }
 
+    /// The ids of all keys, the primary one's first.
+    pub(super) fn ids(&self) -> Vec<&str> {
+        std::iter::once(&self.primary).chain(&self.others).map(MasterKey::id).collect()
+    }
+
     /// The key with this id.
     pub(super) fn find(&self, id: &str) -> Option<&MasterKey> {
         std::iter::once(&self.primary).chain(&self.others).find(|key| key.id == id)
@@ -138,7 +143,7 @@ impl KeyRing {
 impl fmt::Debug for KeyRing {
     /// The ids alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entry(&self.primary.id).entries(self.others.iter().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.ids()).finish()
     }
 }
 

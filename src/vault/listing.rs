@@ -10,7 +10,7 @@ use super::{Checked, Vault, VaultError, VaultName};
 const PREVIOUS_ACCEPTED: Duration = Duration::hours(24);
 
 /// Where the value in force of an entry comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryState {
     /// It is in the vault.

@@ -2,6 +2,7 @@
 //! master key that is never in the database. A secret is decrypted at the moment of its use and shown nowhere.
 
 pub(crate) mod api;
+mod document;
 mod canary;
 mod cipher;
 pub mod commands;
@@ -9,6 +10,7 @@ mod credentials;
 mod entries;
 mod error;
 mod finding;
+mod kept;
 mod key_file;
 mod key_ring;
 mod listing;
@@ -131,6 +133,6 @@ impl Vault {
     }
 
     fn place(&self, name: VaultName, version: i32) -> Place<'static> {
-        Place { deployment: self.deployment, mode: self.mode, name: name.as_str(), version }
+        Place::Entry { deployment: self.deployment, mode: self.mode, name: name.as_str(), version }
     }
 }

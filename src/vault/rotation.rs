@@ -13,10 +13,13 @@ use crate::database;
 pub struct Rotation {
     /// The primary key.
     pub key_id: String,
-    /// Versions that were wrapped anew.
+    /// Secrets that were wrapped anew.
     pub rewrapped: u64,
-    /// Versions that still need another key, because another process held them; run it again.
+    /// Secrets that still need another key of the ring: another process held them, so run it again, or they are
+    /// [shared](Self::shared).
     pub remaining: i64,
+    /// Those of them that wait for the other mode: its vault uses their key, and does not know the primary one yet.
+    pub shared: i64,
     /// Keys that are not needed any longer, and may leave the key ring of every process.
     pub retired: Vec<String>,
 }
@@ -34,31 +37,51 @@ impl Vault {
         let key_id = self.ring.primary().id().to_owned();
         let mut tx = database::begin(&self.db).await?;
         canary::lock(&mut tx, self.mode, &self.ring).await?;
-        let remaining = sqlx::query_scalar!(
+        let ring = self.ring.ids();
+        let left = sqlx::query!(
             r#"
-            select count(*) as "count!"
-            from vault_entries
-            where mode = $1
-                and state <> 'destroyed'
-                and key_id <> $2
+            select
+                (select count(*)
+                from vault_entries
+                where mode = $1
+                    and state <> 'destroyed'
+                    and key_id <> $3) as "entries!",
+                count(*) as "kept!",
+                count(*) filter (
+                    where exists (
+                        select
+                        from vault_canaries
+                        where vault_canaries.key_id = $2 || '/' || kept_secrets.key_id)
+                    and not exists (select from vault_canaries where key_id = $2 || '/' || $3)) as "shared!"
+            from kept_secrets
+            where key_id <> $3
+                and key_id = any($4)
             "#,
             self.mode.as_str(),
+            self.mode.other().as_str(),
             key_id,
+            ring.as_slice() as _,
         )
         .fetch_one(&mut *tx)
         .await?;
+        let (remaining, shared) = (left.entries + left.kept, left.shared);
         let retired = match remaining {
             0 => canary::retire_others(&mut tx, self.mode, &self.ring).await?,
             _ => Vec::new(),
         };
         let details = json!({
-            "mode": self.mode, "key": key_id, "rewrapped": rewrapped, "remaining": remaining, "retired": retired,
+            "mode": self.mode,
+            "key": key_id,
+            "rewrapped": rewrapped,
+            "remaining": remaining,
+            "shared": shared,
+            "retired": retired,
         });
         let object = "vault/master_key".to_owned();
         audit::record(&mut tx, actor, Change { object, action: "vault.rotated", details }).await?;
         tx.commit().await?;
         tracing::info!(event = "vault.changed", mode = %self.mode, key = key_id, rewrapped, remaining, "rotated");
-        Ok(Rotation { key_id, rewrapped, remaining, retired })
+        Ok(Rotation { key_id, rewrapped, remaining, shared, retired })
     }
 
     async fn rewrap_batch(&self, batch: i64) -> Result<u64, VaultError> {
@@ -103,6 +126,7 @@ impl Vault {
             .await?;
             count += 1;
         }
+        count += self.rewrap_kept(&mut tx, batch).await?;
         tx.commit().await?;
         Ok(count)
     }

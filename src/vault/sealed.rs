@@ -73,7 +73,11 @@ mod tests {
     use super::*;
     use crate::config::Mode;
 
-    const PLACE: Place<'_> = Place { deployment: Uuid::nil(), mode: Mode::Live, name: "twilio_auth_token", version: 3 };
+    const PLACE: Place<'_> = place(Uuid::nil(), Mode::Live, "twilio_auth_token", 3);
+
+    const fn place(deployment: Uuid, mode: Mode, name: &str, version: i32) -> Place<'_> {
+        Place::Entry { deployment, mode, name, version }
+    }
 
     fn ring(text: &str) -> KeyRing {
         KeyRing::parse(text, "a test").expect("a key ring")
@@ -106,10 +110,11 @@ mod tests {
     #[test]
     fn a_secret_opens_in_its_own_place_only() {
         let elsewhere = [
-            Place { deployment: Uuid::max(), ..PLACE },
-            Place { mode: Mode::Sandbox, ..PLACE },
-            Place { name: "twilio_account_sid", ..PLACE },
-            Place { version: 4, ..PLACE },
+            place(Uuid::max(), Mode::Live, "twilio_auth_token", 3),
+            place(Uuid::nil(), Mode::Sandbox, "twilio_auth_token", 3),
+            place(Uuid::nil(), Mode::Live, "twilio_account_sid", 3),
+            place(Uuid::nil(), Mode::Live, "twilio_auth_token", 4),
+            Place::Kept { deployment: Uuid::nil(), purpose: "twilio_auth_token", id: Uuid::nil() },
         ];
         for place in elsewhere {
             assert_eq!(opened(&sealed(), &one(), place), Err(Unopened::Altered));

@@ -50,7 +50,7 @@ impl Vault {
         // At once: a slow answer to each must still fit into the time of one request.
         let (account, number) = tokio::join!(account(twilio, &credentials), number(twilio, &credentials));
         let number = if account.is_good() || number == Finding::NoNumber { number } else { Finding::NotChecked };
-        self.keep(versions(&held), account, number, actor).await.map(Some)
+        self.note(versions(&held), account, number, actor).await.map(Some)
     }
 
     /// What was last found about the values in force, as far as these are stored.
@@ -60,7 +60,7 @@ impl Vault {
         Ok(LastVerification { account: PAIR.into_iter().find_map(last), number: last(VaultName::TwilioPhoneNumber) })
     }
 
-    async fn keep(
+    async fn note(
         &self,
         used: Versions,
         account: Finding,

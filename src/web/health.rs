@@ -3,22 +3,60 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::extract::Json;
+use crate::config::Mode;
 use crate::state::AppState;
 
-/// The process answers.
-pub(crate) async fn alive() -> Json<serde_json::Value> {
-    Json(json!({ "status": "alive" }))
+/// What documents say of these addresses.
+#[derive(OpenApi)]
+#[openapi(paths(alive, ready))]
+pub(crate) struct Described;
+
+/// That the process answers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Alive {
+    #[schema(example = "alive")]
+    status: &'static str,
 }
 
-/// The database answers and the service is not stopping.
+/// Whether it can work.
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    /// `ready` or `not ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    mode: Mode,
+    /// The database answers.
+    database: bool,
+    /// It is about to end.
+    stopping: bool,
+}
+
+/// Is it alive?
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "alive", tag = "running",
+    responses((status = 200, description = "The process answers.", body = Alive)),
+)]
+pub(crate) async fn alive() -> Json<Alive> {
+    Json(Alive { status: "alive" })
+}
+
+/// Can it work?
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "ready", tag = "running",
+    responses(
+        (status = 200, description = "The database answers and the service is not stopping.", body = Readiness),
+        (status = 503, description = "It cannot.", body = Readiness),
+    ),
+)]
 pub(crate) async fn ready(State(app): State<AppState>) -> Response {
     let database = sqlx::query_scalar!(r#"select 1 as "one!""#).fetch_one(&app.db).await.is_ok();
     let stopping = app.tasks.stopping.is_cancelled();
-    let status = if database && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let state = if status == StatusCode::OK { "ready" } else { "not ready" };
-    (status, Json(json!({ "status": state, "mode": app.config.mode, "database": database, "stopping": stopping })))
-        .into_response()
+    let is_ready = database && !stopping;
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let word = if is_ready { "ready" } else { "not ready" };
+    (status, Json(Readiness { status: word, mode: app.config.mode, database, stopping })).into_response()
 }

@@ -1,10 +1,9 @@
 //! What was seen, as it is kept.
 
-use serde_json::{Value, json};
 use sqlx::{PgExecutor, PgPool};
 use time::OffsetDateTime;
 
-use crate::clock::{Clock, rfc3339};
+use crate::clock::Clock;
 use crate::id::OperationId;
 
 /// What a look brought up.
@@ -33,14 +32,6 @@ impl AudioLook {
     /// Nothing was seen, because of this.
     pub(super) fn failed(problem: impl Into<String>) -> Self {
         Self { problem: Some(problem.into()), ..Self::default() }
-    }
-
-    /// As the API tells it.
-    pub(crate) fn document(&self) -> Value {
-        json!({
-            "lookedAt": self.looked_at.map(rfc3339), "httpStatus": self.http_status, "contentType": self.content_type,
-            "bytes": self.bytes, "etag": self.etag, "problem": self.problem,
-        })
     }
 }
 

@@ -12,7 +12,7 @@ mod route;
 mod row;
 mod store;
 
-pub(crate) use route::routes;
+pub(crate) use route::{Described, routes};
 pub(crate) use row::{KeepError, keep};
 pub use store::{ClipStore, ClipStoreError};
 

@@ -15,7 +15,7 @@ use super::row::{self, Found, Ready};
 use super::store::ClipStoreError;
 use crate::access::{Access, Routes};
 use crate::callback::{self, Fetch};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem, ProblemDocument, Result};
 use crate::id::AttemptId;
 use crate::operation::content::hex;
 use crate::state::AppState;
@@ -34,6 +34,29 @@ pub(crate) fn routes() -> Routes {
     Routes::new().get("/api/public/call-audio/{clip}", Access::Anybody, serve)
 }
 
+/// What documents say of this address.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(serve))]
+pub(crate) struct Described;
+
+/// Fetch what a call plays
+///
+/// For Twilio, and for whoever knows the name, which cannot be guessed. Ranges and ETags as in RFC 9110.
+#[utoipa::path(
+    get, path = "/api/public/call-audio/{clip}", operation_id = "fetchClip", tag = "calls",
+    params(("clip" = String, Path, description = "The recording.")),
+    responses(
+        (status = 200, description = "The recording.", body = Vec<u8>, content_type = "audio/mpeg"),
+        (status = 206, description = "A part of it.", body = Vec<u8>, content_type = "audio/mpeg"),
+        (status = 304, description = "It is still what the ETag says."),
+        (status = 404, description = "`not_found`: there is no such recording.", body = ProblemDocument,
+            content_type = "application/problem+json"),
+        (status = 410, description = "`clip_expired`: it was removed.", body = ProblemDocument,
+            content_type = "application/problem+json"),
+        (status = 416, description = "`range_not_satisfiable`", body = ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+)]
 async fn serve(
     State(app): State<AppState>,
     Path(clip): Path<String>,

@@ -116,6 +116,7 @@ fn signed_out() -> Vec<Page> {
         page("login.html", "/login"),
         page("login.html", "/login").sent("/login", refused, ".error-summary"),
         page("error.html", "/dashboard/nowhere"),
+        page("docs.html", "/docs"),
     ]
 }
 

@@ -30,20 +30,21 @@ impl Dump {
         self.run("pg_restore", &["--exit-on-error", "--dbname", self.name(), self.path()]);
     }
 
-    /// What is in it, as text: every row of every table, and every name.
+    /// All of it as SQL.
     pub(crate) fn text(&self) -> String {
-        let mut command = Command::new(self.programs.join("pg_restore"));
-        let output = command.args(["--file=-", self.path()]).output().expect("the program starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        self.run("pg_restore", &["--file", "-", self.path()])
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) {
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
         let mut command = Command::new(self.programs.join(program));
-        command.arg("--host").arg(self.database.get_socket().expect("a Unix socket"));
-        command.args(["--port", &self.database.get_port().to_string(), "--username", self.database.get_username()]);
+        // Putting it out as text asks no server.
+        if !arguments.contains(&"-") {
+            command.arg("--host").arg(self.database.get_socket().expect("a Unix socket"));
+            command.args(["--port", &self.database.get_port().to_string(), "--username", self.database.get_username()]);
+        }
         let output = command.args(arguments).output().expect("the program starts");
         assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
     }
 
     fn path(&self) -> &str {

@@ -2,6 +2,7 @@
 //! as one process or several, and the log.
 
 pub(crate) mod cluster;
+mod described;
 pub(crate) mod dump;
 pub(crate) mod installation;
 pub(crate) mod log;

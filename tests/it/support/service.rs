@@ -19,6 +19,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::net::TcpListener;
 
+use super::described;
 use super::log;
 use super::postgres::{Database, fresh_database};
 
@@ -224,9 +225,14 @@ impl Service {
     }
 
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let response = request.send().await.expect("an answer");
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.expect("a body") }
+        let text = response.text().await.expect("a body");
+        described::check(&method, &path, status, &headers, &text);
+        Answer { status, headers, text }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
