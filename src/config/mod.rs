@@ -6,11 +6,13 @@ mod layers;
 mod master_key;
 mod operating;
 mod prices;
+mod proxies;
 mod public_url;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -25,6 +27,7 @@ pub(crate) use operating::is_speech_id;
 pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, SecondFactor, SignIn, VoiceSettings, WrongSetting};
 pub(crate) use prices::CURRENCIES;
 pub use prices::{InvalidPrice, Price, Prices};
+pub use proxies::Proxies;
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -137,7 +140,9 @@ pub struct Config {
     /// Where the audio of calls from text is kept.
     pub clips: ClipStorage,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Proxies,
+    /// Most connections at once.
+    pub connections: NonZero<usize>,
     /// What is logged.
     pub log: String,
     /// How it is logged.
@@ -189,7 +194,8 @@ struct File {
     clips_url: String,
     clips_endpoint: String,
     clips_region: String,
-    trusted_proxies: Vec<IpAddr>,
+    trusted_proxies: Vec<String>,
+    connections: NonZero<usize>,
     log: String,
     log_format: LogFormat,
     sign_in: SignIn,
@@ -227,7 +233,8 @@ impl Config {
             twilio_base_url: base_url("TWILIO_BASE_URL", &file.twilio_base_url, file.mode)?,
             elevenlabs_base_url: base_url("ELEVENLABS_BASE_URL", &file.elevenlabs_base_url, file.mode)?,
             sandbox_listen: file.sandbox_listen,
-            trusted_proxies: file.trusted_proxies,
+            trusted_proxies: Proxies::parse(&file.trusted_proxies)?,
+            connections: file.connections,
             log: file.log,
             log_format: file.log_format,
             database_url: environment.secret("DATABASE_URL"),

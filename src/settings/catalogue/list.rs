@@ -6,7 +6,7 @@ use super::{Kind, ON_OFF, ON_UNKNOWN, SECOND_FACTOR, Setting};
 use crate::config::{CURRENCIES, OnUnknown, SecondFactor};
 
 /// All of them, as they stand on the page.
-pub(in crate::settings) static SETTINGS: [Setting; 20] = [
+pub(in crate::settings) static SETTINGS: [Setting; 21] = [
     Setting {
         name: "sign_in.second_factor",
         label: "Second factor",
