@@ -11,9 +11,9 @@ use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 
 use super::Confirmation;
-use crate::auth::{Principal, Visitor};
 use crate::auth::confirmation::views::ConfirmPage;
 use crate::auth::confirmation::{self, FIELD, NotConfirmed, Proof, page::PATH};
+use crate::auth::{Principal, Visitor};
 use crate::error::{Error, Problem};
 use crate::state::AppState;
 use crate::web::back::Back;

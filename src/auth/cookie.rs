@@ -105,6 +105,9 @@ mod tests {
         headers.insert(header::COOKIE, format!("theme=dark; mc={old}").parse().expect("a value"));
         replace(&here, &mut headers, &new);
         assert_eq!(presented(Carries::Session, &here, &headers), Some(new.hash));
-        assert_eq!(CookieJar::from_headers(&headers).get("theme").map(|cookie| cookie.value().to_owned()).as_deref(), Some("dark"));
+        assert_eq!(
+            CookieJar::from_headers(&headers).get("theme").map(|cookie| cookie.value().to_owned()).as_deref(),
+            Some("dark")
+        );
     }
 }

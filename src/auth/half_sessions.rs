@@ -67,8 +67,7 @@ pub(super) async fn find(
 
 /// Uses it up; `false` if it is not there any more.
 pub(super) async fn end(tx: &mut PgConnection, hash: CredentialHash) -> sqlx::Result<bool> {
-    let ended =
-        sqlx::query!("delete from half_sessions where token_hash = $1", hash.0.as_slice()).execute(tx).await?;
+    let ended = sqlx::query!("delete from half_sessions where token_hash = $1", hash.0.as_slice()).execute(tx).await?;
     Ok(ended.rows_affected() == 1)
 }
 

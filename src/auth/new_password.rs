@@ -115,10 +115,19 @@ mod tests {
 
     #[test]
     fn what_is_tried_first_is_refused() {
-        for text in
-            ["Password1234", "passwordpassword", "aaaaaaaaaaaaaa", "123123123123", "1234567890123", "qwertyuiop!1",
-             "startfinding", "Telechargement", "monkeymonkey", "Liverpool2026!", "1q2w3e4r5t6y"]
-        {
+        for text in [
+            "Password1234",
+            "passwordpassword",
+            "aaaaaaaaaaaaaa",
+            "123123123123",
+            "1234567890123",
+            "qwertyuiop!1",
+            "startfinding",
+            "Telechargement",
+            "monkeymonkey",
+            "Liverpool2026!",
+            "1q2w3e4r5t6y",
+        ] {
             assert_eq!(judged(text), Some(WeakPassword::Common), "{text}");
         }
         for text in ["ada.lovelace@example.com", "Ada.Lovelace2026"] {

@@ -120,7 +120,15 @@ mod tests {
 
     fn principal(role: Role, via: Via) -> Principal {
         let email = "ada@example.com".to_owned();
-        Principal { user: UserId::new(), email, name: "Ada".to_owned(), role, via, must_change_password: false, has_second_factor: false }
+        Principal {
+            user: UserId::new(),
+            email,
+            name: "Ada".to_owned(),
+            role,
+            via,
+            must_change_password: false,
+            has_second_factor: false,
+        }
     }
 
     fn code(principal: &Principal, permission: Permission) -> Option<&'static str> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use sqlx::postgres::types::PgInterval;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 
-use super::{Role, half_sessions};
 use super::credential::{Credential, CredentialHash};
 use super::principal::{Principal, Via};
+use super::{Role, half_sessions};
 use crate::clock::{Clock, interval};
 use crate::error::Result;
 use crate::id::UserId;
@@ -73,6 +73,22 @@ pub(super) async fn begin(
     .execute(tx)
     .await?;
     Ok(credential)
+}
+
+/// Notes that its person showed who they are some time before it began, at somebody else's. `at` is in seconds since 1970.
+pub(super) async fn show_before(tx: &mut PgConnection, hash: CredentialHash, at: i64) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update sessions
+        set authenticated_at = authenticated_at - greatest(clock_timestamp() - to_timestamp($2::bigint), interval '0')
+        where token_hash = $1
+        "#,
+        hash.0.as_slice(),
+        at,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// The person whose session this is, if it has not ended. Notes at most once a minute that it was used; what a page asks
@@ -189,13 +205,10 @@ pub(super) async fn end_all(tx: &mut PgConnection, user: UserId) -> sqlx::Result
 /// Ends all sessions of a person but this one; answers how many there were.
 pub(super) async fn end_others(tx: &mut PgConnection, user: UserId, kept: CredentialHash) -> sqlx::Result<u64> {
     half_sessions::end_all(&mut *tx, user).await?;
-    let ended = sqlx::query!(
-        "delete from sessions where user_id = $1 and token_hash <> $2",
-        user.0,
-        kept.0.as_slice(),
-    )
-    .execute(tx)
-    .await?;
+    let ended =
+        sqlx::query!("delete from sessions where user_id = $1 and token_hash <> $2", user.0, kept.0.as_slice(),)
+            .execute(tx)
+            .await?;
     Ok(ended.rows_affected())
 }
 

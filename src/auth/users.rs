@@ -5,9 +5,9 @@ use serde_json::json;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use time::OffsetDateTime;
 
+use super::links::{self, Link, Purpose};
 use super::new_password::NewPassword;
 use super::passwords::Passwords;
-use super::links::{self, Link, Purpose};
 use super::{EmailAddress, Role, TokenCache, sessions};
 use crate::audit::{self, Actor, Change};
 use crate::clock::Clock;
@@ -263,13 +263,9 @@ pub async fn make_link(
     let hash = passwords.hash(&NewPassword::random()?).await?;
     let mut tx = database::begin(db).await?;
     let known = lock(&mut tx, actor, email, seen).await?;
-    sqlx::query!(
-        "update users set password_hash = $2, must_change_password = false where id = $1",
-        known.id.0,
-        hash,
-    )
-    .execute(&mut *tx)
-    .await?;
+    sqlx::query!("update users set password_hash = $2, must_change_password = false where id = $1", known.id.0, hash,)
+        .execute(&mut *tx)
+        .await?;
     let ended = sessions::end_all(&mut tx, known.id).await?;
     let (purpose, action) = match known.invited {
         true => (Purpose::Invitation, "user.invited"),

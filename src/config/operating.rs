@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Mode;
-use crate::auth::Role;
 use super::prices::{CURRENCIES, Prices};
+use crate::auth::Role;
 
 /// A choice that is the safe one in live mode and the convenient one in the sandbox, unless it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

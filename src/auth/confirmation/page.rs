@@ -91,7 +91,8 @@ impl NotConfirmed {
             }
             (Self::Wrong | Self::SignedOut, Proof::Password) => "This is not your password.".to_owned(),
             (Self::Wrong | Self::SignedOut, Proof::Code) => {
-                "This code is not right, or it was used before. Wait for the next one, or use a recovery code.".to_owned()
+                "This code is not right, or it was used before. Wait for the next one, or use a recovery code."
+                    .to_owned()
             }
         };
         FormError { field: Some(super::FIELD), text }

@@ -5,9 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::Invited;
 use super::using::{look, use_up};
 use super::views::{VoidPage, WelcomePage};
-use super::Invited;
 use crate::access::{Access, Routes};
 use crate::auth::handlers::{entered_with, refused, wait};
 use crate::auth::new_password::SHORTEST;

@@ -16,7 +16,11 @@ use crate::web::frame::{FormError, Place, html};
 /// The routes of the list.
 pub(super) fn routes() -> Routes {
     let admin = Access::Person(Permission::ManageUsers);
-    Routes::new().get("/dashboard/settings/people", admin, show).post("/dashboard/settings/people", admin.confirmed(), invite)
+    Routes::new().get("/dashboard/settings/people", admin, show).post(
+        "/dashboard/settings/people",
+        admin.confirmed(),
+        invite,
+    )
 }
 
 #[derive(Default, Deserialize)]

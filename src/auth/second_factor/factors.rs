@@ -22,19 +22,15 @@ pub(in crate::auth) async fn is_set(db: impl PgExecutor<'_>, user: UserId) -> sq
 
 /// Since when a person has a factor.
 pub(super) async fn set_at(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<Option<OffsetDateTime>> {
-    let set_at = sqlx::query_scalar!(
-        "select set_at from second_factors where user_id = $1 and set_at is not null",
-        user.0,
-    );
+    let set_at =
+        sqlx::query_scalar!("select set_at from second_factors where user_id = $1 and set_at is not null", user.0,);
     Ok(set_at.fetch_optional(db).await?.flatten())
 }
 
 /// Offers a person a new secret, in place of one that was offered before.
 pub(super) async fn offer(tx: &mut PgConnection, vault: &Vault, clock: &Clock, user: UserId) -> Result<SecretString> {
-    let before = sqlx::query_scalar!(
-        "delete from second_factors where user_id = $1 and set_at is null returning id",
-        user.0,
-    );
+    let before =
+        sqlx::query_scalar!("delete from second_factors where user_id = $1 and set_at is null returning id", user.0,);
     for id in before.fetch_all(&mut *tx).await? {
         vault.forget(&mut *tx, PURPOSE, id).await?;
     }

@@ -79,9 +79,10 @@ async fn set(
         let errors = vec![FormError { field: None, text }];
         return page(&app, &principal, theme, StatusCode::CONFLICT, errors).await;
     };
-    let text = "This is not the code that the app shows for this secret. Wait for the next one, and see that the clock of \
+    let text =
+        "This is not the code that the app shows for this secret. Wait for the next one, and see that the clock of \
         the telephone is right."
-        .to_owned();
+            .to_owned();
     let errors = vec![FormError { field: Some("code"), text }];
     set_page(&app, &principal, theme, &secret, errors)
 }
@@ -111,8 +112,9 @@ async fn renew_recovery_codes(
     if let Some(made) = setting::renew_recovery_codes(&app, &actor, &principal, &form.seen).await? {
         return Ok(recovery_codes_page(&app, theme, made, false));
     }
-    let text = "The codes were made anew since this page was loaded, so they stay as they are. Look at the page as it is now."
-        .to_owned();
+    let text =
+        "The codes were made anew since this page was loaded, so they stay as they are. Look at the page as it is now."
+            .to_owned();
     page(&app, &principal, theme, StatusCode::CONFLICT, vec![FormError { field: None, text }]).await
 }
 
@@ -130,9 +132,8 @@ async fn page(
     errors: Vec<FormError>,
 ) -> Result<Response> {
     let user = principal.user;
-    let (set_at, recovery_codes) = tokio::try_join!(factors::set_at(&app.db, user), async {
-        Ok(recovery::left(&app.db, user).await?)
-    })?;
+    let (set_at, recovery_codes) =
+        tokio::try_join!(factors::set_at(&app.db, user), async { Ok(recovery::left(&app.db, user).await?) })?;
     let page = SecondFactorPage {
         frame: Frame::without_menu(app.config.mode, theme),
         set_at,

@@ -131,10 +131,8 @@ pub async fn reset(
     email: &EmailAddress,
 ) -> Result<bool> {
     let mut tx = database::begin(db).await?;
-    let user = sqlx::query_scalar!(
-        r#"select id as "id: UserId" from users where email = $1 for update"#,
-        email.as_str(),
-    );
+    let user =
+        sqlx::query_scalar!(r#"select id as "id: UserId" from users where email = $1 for update"#, email.as_str(),);
     let user = user.fetch_optional(&mut *tx).await?.ok_or_else(|| users::no_such_user(email))?;
     if actor.user == Some(user) {
         return Err(own_factor().into());

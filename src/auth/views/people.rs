@@ -83,7 +83,8 @@ impl PeoplePage {
     }
 
     fn count(&self) -> String {
-        let enabled = self.people.iter().filter(|person| person.disabled_at.is_none() && person.invited_at.is_none()).count();
+        let enabled =
+            self.people.iter().filter(|person| person.disabled_at.is_none() && person.invited_at.is_none()).count();
         format!("{enabled} of {} may sign in", self.people.len())
     }
 }
