@@ -11,10 +11,10 @@ use openidconnect::core::{
     CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AdditionalClaims, AsyncHttpClient, AuthenticationFlow, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
-    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenClaims,
-    IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse,
-    StandardTokenResponse, TokenResponse as _,
+    AdditionalClaims, AsyncHttpClient, AuthenticationFlow, AuthorizationCode, Client, ClientId, ClientSecret,
+    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    IdTokenClaims, IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    StandardErrorResponse, StandardTokenResponse, TokenResponse as _,
 };
 use reqwest::redirect::Policy;
 use secrecy::ExposeSecret as _;
@@ -260,7 +260,8 @@ impl Provider {
             return Ok(metadata.clone());
         }
         let issuer = IssuerUrl::new(self.0.settings.issuer.clone()).context("the issuer")?;
-        let metadata = CoreProviderMetadata::discover_async(issuer, &self.0.http).await.map_err(|error| describe(&error))?;
+        let metadata =
+            CoreProviderMetadata::discover_async(issuer, &self.0.http).await.map_err(|error| describe(&error))?;
         *known = Some((metadata.clone(), Instant::now()));
         Ok(metadata)
     }

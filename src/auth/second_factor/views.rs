@@ -1,7 +1,7 @@
 //! The pages of one's own second factor: how it stands, setting it, and recovery codes.
 
 use askama::Template;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
 use super::picture::Picture;

@@ -3,6 +3,7 @@
 mod commands;
 mod first_admin;
 mod logs;
+mod oidc;
 mod origins;
 mod people;
 mod people_page;
