@@ -16,7 +16,7 @@ mod throttle;
 
 // What proves it besides, and proves it again.
 pub(crate) mod confirmation;
-pub mod second_factor;
+mod second_factor;
 
 // What is kept of people and of their ways in.
 pub mod first_admin;

@@ -206,6 +206,7 @@ struct File {
     oidc_roles: String,
     log: String,
     log_format: LogFormat,
+    sign_in: SignIn,
     approval: Approval,
     dispatch: Dispatch,
     api: Api,
@@ -262,6 +263,7 @@ impl Config {
             },
             webhook_shared_keys: shared_keys(environment)?,
             operating: Operating {
+                sign_in: file.sign_in,
                 approval: file.approval,
                 dispatch: file.dispatch,
                 api: file.api,

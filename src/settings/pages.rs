@@ -32,7 +32,7 @@ const GROUPS: [(&str, &str, &str); 5] = [
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .get(ADDRESS, Access::Person(Permission::ReadOperations), show)
-        .post(ADDRESS, Access::Person(Permission::ManageSettings), submit)
+        .post(ADDRESS, Access::Person(Permission::ManageSettings).confirmed(), submit)
         .merge(voice::routes())
 }
 

@@ -4,6 +4,7 @@ use askama::Template;
 use time::OffsetDateTime;
 
 use super::{Entry, EntryState, Finding, SpeechVerification, VaultName, Verification};
+use crate::auth::confirmation::Proof;
 use crate::web::frame::{FormError, Frame, Tone, errors_of};
 use crate::web::settings_tabs::SettingsTab;
 use crate::web::text;
@@ -14,6 +15,8 @@ use crate::web::text;
 pub(crate) struct VaultPage {
     pub(crate) frame: Frame,
     pub(crate) may_manage: bool,
+    /// What the forms ask for that take a value, which is kept nowhere while somebody confirms elsewhere.
+    pub(crate) proof: Option<Proof>,
     pub(crate) twilio: Vec<Card>,
     pub(crate) elevenlabs: Vec<Card>,
     /// What was found out just now.
@@ -98,6 +101,16 @@ impl EntryState {
 }
 
 impl Card {
+    /// The id of the field in which its keeper shows again who they are.
+    fn proof_id(&self) -> String {
+        format!("{}-proof", self.name())
+    }
+
+    /// What is said of that field: a wrong one is told on a page of its own.
+    fn no_texts(&self) -> &[&str] {
+        &[]
+    }
+
     fn name(&self) -> VaultName {
         self.entry.name
     }

@@ -170,7 +170,7 @@ async fn a_refused_test_keeps_what_was_typed_and_says_why() {
     let fields = [("idempotency_key", key.as_str()), ("to", TO), ("message", "Hello")];
     let page = admin.refused(SMS, &fields, 409).await;
     assert!(page.contains("href=\"#sms-to\">The recipient is on the do-not-contact list: asked."), "{page}");
-    admin.submit("/dashboard/hold", &[("held", "true"), ("reason", "Wrong price list")]).await;
+    admin.submit("/dashboard/hold", &[("reason", "Wrong price list")]).await;
     let page = admin.refused(SMS, &[fields[0], ("to", "+14155550133"), fields[2]], 423).await;
     assert!(page.contains("All sending is on hold: Wrong price list.") && page.contains(">\nHello</textarea>"));
     service.stop().await;

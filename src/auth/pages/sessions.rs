@@ -17,7 +17,7 @@ use crate::web::extract::Path;
 use crate::web::frame::{Place, html};
 use crate::web::settings_tabs::SettingsTab;
 
-/// The routes of sessions. What was posted to stands under its address; loading that again leads back.
+/// The routes of sessions. Ending them is asked for once only: it has to be quick. What was posted to stands under its address; loading that again leads back.
 pub(super) fn routes() -> Routes {
     let (own, others) = (Access::Person(Permission::ReadOperations), Access::Person(Permission::ManageUsers));
     let back = async || to_list();

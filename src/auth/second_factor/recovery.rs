@@ -55,6 +55,7 @@ pub(super) async fn spend(
     user: UserId,
     typed: &SecretString,
 ) -> sqlx::Result<bool> {
+    let hash = hash(typed);
     let spent = sqlx::query!(
         r#"
         update recovery_codes
@@ -64,7 +65,7 @@ pub(super) async fn spend(
           and used_at is null
         "#,
         user.0,
-        hash(typed).0.as_slice(),
+        hash.0.as_slice(),
         clock.offset(),
     )
     .execute(tx)
@@ -92,8 +93,9 @@ pub(super) async fn left(db: impl PgExecutor<'_>, user: UserId) -> sqlx::Result<
 /// Of the letters and digits alone: people leave out the hyphens, or begin with a capital.
 fn hash(code: &SecretString) -> CredentialHash {
     #[expect(clippy::disallowed_methods, reason = "the code goes into its hash")]
-    let characters = code.expose_secret().chars().filter(char::is_ascii_alphanumeric);
-    CredentialHash::of(&characters.map(|character| character.to_ascii_lowercase()).collect::<String>())
+    let text = code.expose_secret();
+    let characters = text.chars().filter(char::is_ascii_alphanumeric).map(|character| character.to_ascii_lowercase());
+    CredentialHash::of(&characters.collect::<String>())
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use super::{codes, factors, recovery};
 use crate::audit::{self, Actor, Change};
 use crate::auth::credential::{Credential, CredentialHash};
 use crate::auth::{EmailAddress, Principal, TokenCache, sessions, users};
-use crate::clock::Clock;
 use crate::database;
 use crate::error::{Problem, Result};
 use crate::id::UserId;
@@ -123,7 +122,7 @@ pub(super) async fn renew_recovery_codes(
 
 /// Removes the factor of somebody who lost it, for an admin or a shell: they sign in with their password and set another.
 /// Their sessions end. `false`: they had none.
-pub async fn reset(
+pub(in crate::auth) async fn reset(
     db: &PgPool,
     vault: &Vault,
     cache: &TokenCache,

@@ -63,7 +63,7 @@ impl RecoveryCodesPage {
     /// One a line.
     #[expect(clippy::disallowed_methods, reason = "shown once to their owner")]
     fn text(&self) -> String {
-        self.codes.iter().map(ExposeSecret::expose_secret).collect::<Vec<_>>().join("\n")
+        self.codes.iter().map(|code| code.expose_secret()).collect::<Vec<_>>().join("\n")
     }
 }
 
