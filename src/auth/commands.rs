@@ -8,8 +8,8 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::tokens::{self, NewToken, Token};
 use super::second_factor::setting;
+use super::tokens::{self, NewToken, Token};
 use super::users::{self, Invitation, NewUser, User};
 use super::{EmailAddress, NewPassword, Passwords, Role, Scope, TokenCache, standing};
 use crate::audit::Actor;

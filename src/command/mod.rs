@@ -107,8 +107,7 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
         }
         Command::User(People::Other(command)) => {
             let (passwords, public_url) = (Passwords::new(Cost::RECOMMENDED)?, config.public_url(config.listen));
-            let tools =
-                people::Tools { db, clock: &Clock::System, passwords: &passwords, public_url: &public_url };
+            let tools = people::Tools { db, clock: &Clock::System, passwords: &passwords, public_url: &public_url };
             people::user(tools, command, input, output).await
         }
         Command::Token(command) => people::token(db, &Clock::System, command, output).await,

@@ -57,22 +57,42 @@ async fn go_back(Path(id): Path<String>, Query(query): Query<ListQuery>) -> Redi
 /// Who asks, at which operation, and the list that it was chosen from.
 type Context = (Visit, Path<String>, Query<ListQuery>);
 
-async fn approve(visit: Visit, id: Path<String>, query: Query<ListQuery>, Form(form): Form<ActForm>) -> Result<Response> {
+async fn approve(
+    visit: Visit,
+    id: Path<String>,
+    query: Query<ListQuery>,
+    Form(form): Form<ActForm>,
+) -> Result<Response> {
     let act = Act::Approve { digest: form.digest.clone(), comment: given(&form.comment) };
     submit((visit, id, query), form, act).await
 }
 
-async fn reject(visit: Visit, id: Path<String>, query: Query<ListQuery>, Form(form): Form<ActForm>) -> Result<Response> {
+async fn reject(
+    visit: Visit,
+    id: Path<String>,
+    query: Query<ListQuery>,
+    Form(form): Form<ActForm>,
+) -> Result<Response> {
     let act = Act::Reject { reason: form.reason.clone() };
     submit((visit, id, query), form, act).await
 }
 
-async fn cancel(visit: Visit, id: Path<String>, query: Query<ListQuery>, Form(form): Form<ActForm>) -> Result<Response> {
+async fn cancel(
+    visit: Visit,
+    id: Path<String>,
+    query: Query<ListQuery>,
+    Form(form): Form<ActForm>,
+) -> Result<Response> {
     let act = Act::Cancel { reason: given(&form.reason) };
     submit((visit, id, query), form, act).await
 }
 
-async fn resolve(visit: Visit, id: Path<String>, query: Query<ListQuery>, Form(form): Form<ActForm>) -> Result<Response> {
+async fn resolve(
+    visit: Visit,
+    id: Path<String>,
+    query: Query<ListQuery>,
+    Form(form): Form<ActForm>,
+) -> Result<Response> {
     let (outcome, sid) = match form.outcome.strip_prefix(SENT_AS) {
         Some(sid) => ("sent", given(sid)),
         None => (form.outcome.as_str(), given(&form.sid)),

@@ -10,8 +10,7 @@ use super::service::{PASSWORD, Service};
 
 async fn user_command(service: &Service, command: UserCommand, input: &str) -> Result<String, String> {
     let (app, mut output) = (&service.app, Vec::new());
-    let tools =
-        Tools { db: &app.db, clock: &app.clock, passwords: &app.passwords, public_url: &app.public_url };
+    let tools = Tools { db: &app.db, clock: &app.clock, passwords: &app.passwords, public_url: &app.public_url };
     let done = user(tools, command, input.as_bytes(), &mut output).await;
     done.map(|()| String::from_utf8(output).expect("text")).map_err(|error| format!("{error:#}"))
 }

@@ -104,9 +104,8 @@ async fn a_role_ends_the_sessions_and_counts_for_tokens_at_once() {
     let asked = service.post("/api/twilio/send-sms", &token, &json!({ "to": "+14155550132", "message": "x" })).await;
     assert_eq!(asked.code(), "role_missing", "the token was cached with the former role");
     let changes = "select actor, details from audit_lines where action = 'user.role_changed'";
-    let changes = async || -> Vec<(String, Value)> {
-        sqlx::query_as(changes).fetch_all(&service.app().db).await.expect("lines")
-    };
+    let changes =
+        async || -> Vec<(String, Value)> { sqlx::query_as(changes).fetch_all(&service.app().db).await.expect("lines") };
     let details = json!({ "before": { "role": "admin" }, "after": { "role": "viewer" }, "endedSessions": 1 });
     assert_eq!(changes().await, [("ada@example.com".to_owned(), details.clone())]);
 
@@ -229,7 +228,8 @@ async fn only_admins_see_or_change_people() {
     let service = Service::start().await;
     let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
     let person = page_of(&service, "ada@example.com").await;
-    let acts = ["role", "disable", "enable", "reset-password", "withdraw-link", "reset-second-factor"].map(|act| format!("{person}/{act}"));
+    let acts = ["role", "disable", "enable", "reset-password", "withdraw-link", "reset-second-factor"]
+        .map(|act| format!("{person}/{act}"));
     let new = [("email", "new@example.com"), ("name", "New"), ("role", "admin")];
     for role in [Role::Viewer, Role::Operator, Role::Approver] {
         let mut browser = Browser::of(&service, &format!("{role}@example.com"), role).await;

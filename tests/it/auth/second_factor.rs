@@ -234,7 +234,8 @@ async fn setting_replacing_and_removing_one_ends_the_other_sessions() {
     assert_eq!(here.submit(&format!("{PATH}/remove"), &[]).await, PATH);
     assert!(is_in(&mut here).await && !is_in(&mut elsewhere).await);
     Browser::new(&service).sign_in(EMAIL, PASSWORD).await;
-    let kept: i64 = sqlx::query_scalar("select count(*) from kept_secrets").fetch_one(&service.app().db).await.expect("a count");
+    let kept: i64 =
+        sqlx::query_scalar("select count(*) from kept_secrets").fetch_one(&service.app().db).await.expect("a count");
     assert_eq!((lines(&service, "user.second_factor_removed").await.len(), kept), (1, 0), "and nothing is kept of it");
     service.stop().await;
 }
@@ -312,7 +313,9 @@ async fn a_copy_of_the_database_holds_no_secret_no_recovery_code_and_no_half_ses
     let plain = codes.lines().next().expect("a code").replace('-', "");
     assert!(dump.contains(EMAIL), "the dump has the rows");
     let everything = format!("{dump}\n{}", log::text());
-    for text in [secret.as_str(), &hex(secret.as_bytes()), &hex(bytes.as_bytes()), &plain, &hex(plain.as_bytes()), &half] {
+    for text in
+        [secret.as_str(), &hex(secret.as_bytes()), &hex(bytes.as_bytes()), &plain, &hex(plain.as_bytes()), &half]
+    {
         assert!(!everything.contains(text), "in plain: {text}");
     }
     for code in codes.lines() {

@@ -154,10 +154,8 @@ async fn every_route_that_says_so_asks_and_does_nothing_before() {
     let routes = router::routes();
     let asking: Vec<_> = routes.iter().filter(|route| route.terms.confirmation != Confirmation::None).collect();
     for route in &asking {
-        let path = route
-            .path
-            .replace("{id}", "019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2")
-            .replace("{name}", "twilio_auth_token");
+        let path =
+            route.path.replace("{id}", "019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2").replace("{name}", "twilio_auth_token");
         assert!(!path.contains('{'), "{path}");
         let fields = [("seen", "1"), ("value", "x")];
         let answer = if route.path.starts_with("/api/") {

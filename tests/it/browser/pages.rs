@@ -177,11 +177,7 @@ fn operations(operation: &impl Fn(&str) -> String) -> Vec<Page> {
     let together = format!("/dashboard/operations/review?{}", ids.join("&"));
     let review_form = "/dashboard/operations/review/reject";
     pages.push(page("operations/review.html", &together));
-    pages.push(page("operations/review.html", &together).sent(
-        review_form,
-        json!({}),
-        ".error-summary",
-    ));
+    pages.push(page("operations/review.html", &together).sent(review_form, json!({}), ".error-summary"));
     let review = operation("review");
     let settle = json!({ "outcome": "sent", "sid": "SMxyz", "reason": " " });
     let resolve = format!("{review}/resolve");

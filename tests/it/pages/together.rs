@@ -47,11 +47,7 @@ async fn what_is_approved_together_is_listed_first_and_bound_to_what_was_read() 
     // One of them is rejected meanwhile, and one digest is another one's.
     approver.submit(&format!("{two}/reject"), &[("reason", "No")]).await;
     let wrong = format!("{}:{}", id(&left), "0".repeat(64));
-    let fields = [
-        ("operation", chosen[0].as_str()),
-        ("operation", chosen[1].as_str()),
-        ("operation", wrong.as_str()),
-    ];
+    let fields = [("operation", chosen[0].as_str()), ("operation", chosen[1].as_str()), ("operation", wrong.as_str())];
     let done = approver.post(APPROVE, &fields).await;
     assert_eq!(done.status, StatusCode::OK);
     assert!(done.text.contains("<h1>1 of 3 decided</h1>") && done.text.contains("it is rejected now"), "{}", done.text);

@@ -115,12 +115,17 @@ async fn a_person_of_the_provider_gets_an_account_with_the_role_of_their_groups(
     assert_eq!(other.sign_in(&service).await.status, StatusCode::SEE_OTHER);
     assert_eq!(people(&service).await, [("grace@example.com".to_owned(), "operator".to_owned())]);
     let first = browser.get(&service, "/dashboard/operations").await;
-    assert_eq!(first.header("location"), Some("/login?next=%2Fdashboard%2Foperations"), "another role is another session");
+    assert_eq!(
+        first.header("location"),
+        Some("/login?next=%2Fdashboard%2Foperations"),
+        "another role is another session"
+    );
 
-    let lines: Vec<String> = sqlx::query_scalar("select action from audit_lines where object = 'user/grace@example.com' order by seq")
-        .fetch_all(&mut service.direct().await)
-        .await
-        .expect("the lines");
+    let lines: Vec<String> =
+        sqlx::query_scalar("select action from audit_lines where object = 'user/grace@example.com' order by seq")
+            .fetch_all(&mut service.direct().await)
+            .await
+            .expect("the lines");
     let expected = ["user.added", "user.identity_linked", "user.signed_in", "user.role_changed", "user.signed_in"];
     assert_eq!(lines, expected);
     service.stop().await;
@@ -178,7 +183,11 @@ async fn what_the_provider_did_not_say_to_us_just_now_is_not_believed() {
         let mut browser = Browser::default();
         let refused = browser.sign_in(&service).await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{fault:?}: {}", refused.text);
-        assert!(refused.text.contains("could not be believed") && !browser.has_session(), "{fault:?}: {}", refused.text);
+        assert!(
+            refused.text.contains("could not be believed") && !browser.has_session(),
+            "{fault:?}: {}",
+            refused.text
+        );
     }
     provider.break_by(Fault::None);
     provider.vouch_for(Person { shown_ago: None, ..grace(&["admins"]) });
@@ -242,7 +251,11 @@ async fn a_provider_that_is_away_or_changes_its_key_is_told_and_gone_on_with() {
     let mut browser = Browser::default();
     let away = browser.get_from(&service, "/login/oidc", "same-origin").await;
     assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(away.text.contains("Harbour ID does not answer") && away.text.contains("name=\"password\""), "{}", away.text);
+    assert!(
+        away.text.contains("Harbour ID does not answer") && away.text.contains("name=\"password\""),
+        "{}",
+        away.text
+    );
     provider.break_by(Fault::None);
     for fault in [Fault::Broken, Fault::Endless] {
         let back = browser.to_the_provider(&service, "/login/oidc").await;
