@@ -13,3 +13,6 @@ create table user_identities (
     primary key (issuer, subject),
     unique (user_id, issuer)
 );
+
+-- Whether the session was begun there: then it is confirmed there, too.
+alter table sessions add column by_provider boolean not null default false;

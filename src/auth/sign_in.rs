@@ -37,7 +37,7 @@ pub(super) struct Shown {
     pub(super) details: Value,
     /// More than a password, at somebody else's: then no code is asked for besides.
     pub(super) second_factor: bool,
-    /// When, in seconds since 1970, if not just now.
+    /// When, in seconds since 1970, if it was at a provider.
     pub(super) at: Option<i64>,
 }
 
@@ -167,7 +167,7 @@ async fn begin(
     }
     let begun = sessions::begin(&mut *tx, &app.clock, user, &visitor.origin(), shown.second_factor).await?;
     if let Some(at) = shown.at {
-        sessions::show_before(&mut *tx, begun.hash, at).await?;
+        sessions::begun_at_provider(&mut *tx, begun.hash, at).await?;
     }
     sqlx::query!(
         "update users set last_sign_in_at = clock_timestamp() + $2 where id = $1",

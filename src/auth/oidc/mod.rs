@@ -6,9 +6,9 @@
 
 mod attempt;
 mod identities;
-pub(super) mod pages;
+pub(crate) mod pages;
 mod provider;
 mod sign_in;
 
-pub(super) use pages::BEGIN;
+pub(crate) use pages::BEGIN;
 pub use provider::Provider;

@@ -20,7 +20,7 @@ use crate::web::extract::Query;
 use crate::web::frame::{Theme, html};
 
 /// Where it begins.
-pub(in crate::auth) const BEGIN: &str = "/login/oidc";
+pub(crate) const BEGIN: &str = "/login/oidc";
 
 /// Where the provider sends people back to; registered there.
 pub(super) const BACK: &str = "/login/oidc/callback";

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use self::provider::{CLIENT_ID, CLIENT_SECRET, Fault, Person, Provider};
 use crate::support::log;
-use crate::support::service::{Answer, Service, Setup};
+use crate::support::service::{Answer, Service, Setup, eventually};
 use mission_control::auth::Role;
 
 const GRACE: Person = Person {
@@ -24,6 +24,15 @@ fn grace(groups: &[&str]) -> Person {
 }
 
 async fn started(provider: &Provider) -> Service {
+    setup(provider).await.start().await
+}
+
+/// Where everybody needs a second factor.
+async fn required(provider: &Provider) -> Service {
+    setup(provider).await.with("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", "everyone").start().await
+}
+
+async fn setup(provider: &Provider) -> Setup {
     Setup::new()
         .await
         .with("MISSION_CONTROL_OIDC_ISSUER", &provider.base())
@@ -31,8 +40,6 @@ async fn started(provider: &Provider) -> Service {
         .with("MISSION_CONTROL_OIDC_CLIENT_SECRET", CLIENT_SECRET)
         .with("MISSION_CONTROL_OIDC_NAME", "Harbour ID")
         .with("MISSION_CONTROL_OIDC_ROLES", "ops=operator,leads=approver,admins=admin")
-        .start()
-        .await
 }
 
 /// A browser at the service, with a cookie jar.
@@ -48,9 +55,18 @@ impl Browser {
 
     async fn get_from(&mut self, service: &Service, address: &str, site: &str) -> Answer {
         let url = if address.starts_with('/') { service.url(address) } else { address.to_owned() };
+        self.send(service, service.client().get(url).header("sec-fetch-site", site)).await
+    }
+
+    async fn post(&mut self, service: &Service, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = service.client().post(service.url(path)).form(form);
+        self.send(service, request.header("sec-fetch-site", "same-origin")).await
+    }
+
+    async fn send(&mut self, service: &Service, request: reqwest::RequestBuilder) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = service.client().get(url).header("accept", "text/html").header("sec-fetch-site", site);
-        let answer = service.send(request.header("cookie", cookies.join("; "))).await;
+        let request = request.header("accept", "text/html").header("cookie", cookies.join("; "));
+        let answer = service.send(request).await;
         for set in answer.headers.get_all("set-cookie") {
             let (name, rest) = set.to_str().expect("text").split_once('=').expect("a cookie");
             let value = rest.split(';').next().expect("a value");
@@ -269,4 +285,61 @@ async fn a_provider_that_is_away_or_changes_its_key_is_told_and_gone_on_with() {
     service.stop().await;
     let log = log::text();
     assert!(!log.contains(CLIENT_SECRET) && !log.contains("an-access-token"), "neither secret nor token is logged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_factor_that_the_provider_asked_for_counts_and_a_password_there_does_not() {
+    let provider = Provider::start(grace(&["leads"])).await;
+    let service = required(&provider).await;
+    let mut browser = Browser::default();
+    assert_eq!(browser.sign_in(&service).await.status, StatusCode::SEE_OTHER);
+    let sent = browser.get(&service, "/dashboard/operations").await;
+    assert_eq!(sent.header("location"), Some("/account/second-factor"), "{}", sent.text);
+    let token = service.token_of("grace@example.com", &[mission_control::auth::Scope::OperationsRead]).await;
+    assert_eq!(service.get("/api/operations", &token).await.code(), "second_factor_required");
+
+    provider.vouch_for(Person { amr: vec!["pwd", "otp"], ..grace(&["leads"]) });
+    assert_eq!(browser.sign_in(&service).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get(&service, "/dashboard/operations").await.status, StatusCode::OK);
+    eventually("the token", || async {
+        let answer = service.get("/api/operations", &token).await;
+        if answer.status == StatusCode::OK { Ok(()) } else { Err(answer.text) }
+    })
+    .await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_taken_back_asks_the_provider_anew() {
+    // Signed in there this morning, and here just now.
+    let provider = Provider::start(Person { shown_ago: Some(7200), ..grace(&["admins"]) }).await;
+    let service = started(&provider).await;
+    let mut browser = Browser::default();
+    browser.sign_in(&service).await;
+    assert_eq!(provider.last()["max_age"], "43200");
+    let asked = browser
+        .post(
+            &service,
+            "/dashboard/settings/people",
+            &[("email", "eve@example.com"), ("name", "Eve"), ("role", "viewer")],
+        )
+        .await;
+    assert_eq!(asked.status, StatusCode::FORBIDDEN, "{}", asked.text);
+    assert!(asked.text.contains("/login/oidc?anew=true") && asked.text.contains("eve@example.com"), "{}", asked.text);
+
+    // In another tab of the same browser.
+    provider.vouch_for(grace(&["admins"]));
+    let back = browser.to_the_provider(&service, "/login/oidc?anew=true").await;
+    assert_eq!((&provider.last()["max_age"], &provider.last()["prompt"]), (&json!("0"), &json!("login")));
+    browser.get_from(&service, &back, "cross-site").await;
+    let done = browser
+        .post(
+            &service,
+            "/dashboard/settings/people",
+            &[("email", "eve@example.com"), ("name", "Eve"), ("role", "viewer"), ("proof", "")],
+        )
+        .await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+    assert!(people(&service).await.contains(&("eve@example.com".to_owned(), "viewer".to_owned())));
+    service.stop().await;
 }
