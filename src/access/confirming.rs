@@ -184,7 +184,7 @@ mod tests {
         let fields = Fields::read(&body).expect("fields");
         assert_eq!(fields.from.as_deref(), Some("http://here/"));
         let request = fields.request(Request::new(()).into_parts().0);
-        assert_eq!(request.headers()[CONTENT_LENGTH], "20");
+        assert_eq!(request.headers()[CONTENT_LENGTH], "21");
         let names: Vec<&str> = fields.rest.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["digest", "id", "id"]);
     }

@@ -265,3 +265,33 @@ impl Operating {
         seconds.chain(rates).chain(ids).chain(hours).chain(currency).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Environment};
+
+    fn asked(value: Option<&str>, mode: Mode) -> [bool; 4] {
+        let mut environment = Environment::default();
+        if let Some(value) = value {
+            environment.set("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", value);
+        }
+        let settings = Config::load(&environment).expect("settings").operating.sign_in;
+        Role::ALL.map(|role| settings.asks_second_factor_of(role, mode))
+    }
+
+    #[test]
+    fn live_mode_asks_a_second_factor_of_whoever_lets_things_go_and_the_sandbox_of_nobody() {
+        assert_eq!(asked(None, Mode::Live), [false, false, true, true]);
+        assert_eq!(asked(None, Mode::Sandbox), [false; 4]);
+        assert_eq!(asked(Some("everyone"), Mode::Sandbox), [true; 4]);
+        assert_eq!(asked(Some("approvers"), Mode::Sandbox), [false, false, true, true]);
+        assert_eq!(asked(Some("optional"), Mode::Live), [false; 4]);
+    }
+
+    #[test]
+    fn a_word_that_does_not_exist_stops_the_start() {
+        let environment = Environment::of([("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", "nobody")]);
+        assert!(Config::load(&environment).is_err());
+    }
+}

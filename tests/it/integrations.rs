@@ -285,8 +285,11 @@ async fn in_live_mode_the_address_must_be_reached_from_outside() {
         ("https://mission.example", "mission.example", "No report has come yet"),
         ("https://10.0.0.7", "10.0.0.7", "Set MISSION_CONTROL_PUBLIC_URL to the address"),
     ] {
-        let setup =
-            Setup::new().await.with("MISSION_CONTROL_MODE", "live").with("MISSION_CONTROL_PUBLIC_URL", public_url);
+        let setup = Setup::new()
+            .await
+            .with("MISSION_CONTROL_MODE", "live")
+            .with("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", "optional")
+            .with("MISSION_CONTROL_PUBLIC_URL", public_url);
         let setup = setup.with("TWILIO_ACCOUNT_SID", SID).with("TWILIO_AUTH_TOKEN", TOKEN);
         let setup = setup.with("ELEVENLABS_API_KEY", "placeholder");
         let service = setup.with("MISSION_CONTROL_MASTER_KEY", MASTER_KEY).start().await;
