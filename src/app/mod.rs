@@ -21,7 +21,7 @@ use url::Url;
 use self::emulator::Emulator;
 use crate::audit;
 use crate::auth::first_admin::{self, FirstAdmin};
-use crate::auth::{Cost, Passwords, TokenCache};
+use crate::auth::{Cost, Passwords, TokenCache, oidc};
 use crate::callback;
 use crate::clock::Clock;
 use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
@@ -312,6 +312,7 @@ impl Starting {
             changes,
             live: Live::default(),
             passwords,
+            oidc: config.oidc.as_ref().map(oidc::Provider::new).transpose()?,
             token_cache: TokenCache::default(),
             tasks: Tasks { tracker: TaskTracker::new(), stopping },
         };

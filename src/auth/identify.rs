@@ -183,7 +183,9 @@ impl Duty {
             return Some(Self::ChangePassword);
         }
         let asks = app.settings.current().sign_in.asks_second_factor_of(principal.role, mode);
-        (asks && !principal.has_second_factor).then_some(Self::SetSecondFactor)
+        // What was shown at a provider counts as well.
+        let has_one = principal.has_second_factor || principal.used_second_factor();
+        (asks && !has_one).then_some(Self::SetSecondFactor)
     }
 
     /// Where it is done.

@@ -22,6 +22,7 @@ mod second_factor;
 pub mod first_admin;
 mod half_sessions;
 pub mod links;
+pub mod oidc;
 mod open_sessions;
 mod sessions;
 pub mod standing;

@@ -46,7 +46,11 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
             exists (
                 select
                 from second_factors
-                where user_id = users.id and set_at is not null) as "has_second_factor!",
+                where user_id = users.id and set_at is not null)
+            or exists (
+                select
+                from user_identities
+                where user_id = users.id and second_factor) as "has_second_factor!",
             users.invited_at is not null as "invited!",
             users.disabled_at is not null as "disabled!"
         from api_tokens

@@ -4,6 +4,7 @@
 mod clips;
 mod layers;
 mod master_key;
+mod oidc;
 mod operating;
 mod prices;
 mod proxies;
@@ -17,12 +18,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clips::ClipSettings;
+use oidc::OidcSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use clips::{Bucket, ClipStorage};
 pub use master_key::MasterKeySource;
+pub use oidc::OidcProvider;
 pub(crate) use operating::is_speech_id;
 pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, SecondFactor, SignIn, VoiceSettings, WrongSetting};
 pub(crate) use prices::CURRENCIES;
@@ -157,6 +160,8 @@ pub struct Config {
     pub test_to_number: Option<String>,
     /// Shared keys with which Twilio may sign webhooks, as `id:secret`.
     pub webhook_shared_keys: Vec<(String, SecretString)>,
+    /// Where else people may sign in.
+    pub oidc: Option<OidcProvider>,
     /// Start values of the operating settings.
     pub operating: Operating,
     /// Operating settings that the environment fixes, as `table.name`.
@@ -196,6 +201,11 @@ struct File {
     clips_region: String,
     trusted_proxies: Vec<String>,
     connections: NonZero<usize>,
+    oidc_name: String,
+    oidc_issuer: String,
+    oidc_client_id: String,
+    oidc_groups_claim: String,
+    oidc_roles: String,
     log: String,
     log_format: LogFormat,
     sign_in: SignIn,
@@ -223,8 +233,16 @@ impl Config {
             "" => None,
             text => Some(PublicUrl::parse(text).map_err(anyhow::Error::msg)?),
         };
+        let oidc = OidcSettings {
+            name: &file.oidc_name,
+            issuer: &file.oidc_issuer,
+            client_id: &file.oidc_client_id,
+            groups_claim: &file.oidc_groups_claim,
+            roles: &file.oidc_roles,
+        };
         let clips = ClipSettings { url: &file.clips_url, endpoint: &file.clips_endpoint, region: &file.clips_region };
         let config = Self {
+            oidc: OidcProvider::read(&oidc, environment, file.mode)?,
             clips: ClipStorage::read(&clips, environment, &file.data_dir)?,
             listen: file.listen,
             data_dir: file.data_dir,

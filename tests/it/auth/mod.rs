@@ -4,6 +4,7 @@ mod commands;
 mod first_admin;
 mod invitations;
 mod logs;
+mod oidc;
 mod origins;
 mod people;
 mod people_page;
