@@ -120,7 +120,11 @@ pub(super) const SUBJECTS: [Subject; 12] = [
     Subject {
         name: "token",
         label: "API tokens",
-        actions: &[("token.created", "Created a token"), ("token.revoked", "Revoked a token")],
+        actions: &[
+            ("token.created", "Created a token"),
+            ("token.rotated", "Rotated a token"),
+            ("token.revoked", "Revoked a token"),
+        ],
     },
     Subject {
         name: "deployment",

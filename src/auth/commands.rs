@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use super::second_factor::setting;
 use super::tokens::{self, NewToken, Token};
 use super::users::{self, Invitation, NewUser, User};
-use super::{EmailAddress, NewPassword, Passwords, Role, Scope, TokenCache, standing};
+use super::{EmailAddress, NewPassword, Overlap, Passwords, Role, Scope, TokenCache, rotate, standing};
 use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::config::PublicUrl;
@@ -99,6 +99,8 @@ pub enum TokenCommand {
     Create(CreateToken),
     /// Show all tokens, without what they are.
     List,
+    /// Make another in the place of one, with the same name, scopes and lifetime; prints it, and nothing else, this once.
+    Rotate(RotateToken),
     /// End a token for good.
     Revoke(RevokeToken),
 }
@@ -118,6 +120,16 @@ pub struct CreateToken {
     /// After how many days it ends; absent: when it is revoked.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub expires_in_days: Option<u32>,
+}
+
+/// Which token is to be replaced.
+#[derive(Debug, clap::Args)]
+pub struct RotateToken {
+    /// Its id, as `token list` shows it.
+    pub id: TokenId,
+    /// How long the old one goes on: 0, or a number with m, h or d, 30d at most.
+    #[arg(long, default_value = "24h")]
+    pub overlap: Overlap,
 }
 
 /// Which token is to end.
@@ -217,6 +229,11 @@ pub async fn token(db: &PgPool, clock: &Clock, command: TokenCommand, mut output
                 writeln!(output, "{}", token_line(&token, now)?)?;
             }
         }
+        TokenCommand::Rotate(RotateToken { id, overlap }) => {
+            let cache = TokenCache::default();
+            let rotated = rotate(db, clock, &cache, &actor, (id, TokenId::new()), overlap).await.map_err(told)?;
+            print(&mut output, &rotated.token)?;
+        }
         TokenCommand::Revoke(RevokeToken { id }) => {
             let revoked = tokens::revoke(db, clock, &TokenCache::default(), &actor, id).await.map_err(told)?;
             writeln!(output, "{id} is revoked{}", if revoked { "" } else { " already" })?;
@@ -262,8 +279,9 @@ fn token_line(token: &Token, now: OffsetDateTime) -> anyhow::Result<String> {
         (None, None) => "valid".to_owned(),
     };
     let used = token.last_used_at.map_or(Ok("never".to_owned()), minute)?;
+    let replaced = token.replaced_by.as_ref().map_or_else(String::new, |by| format!(", replaced by …{by}"));
     let (scopes, hint) = (token.scopes.join(","), &token.hint);
-    Ok(format!("{} …{hint} {} {:?} {scopes} {state}, last used {used}", token.id, token.owner, token.name))
+    Ok(format!("{} …{hint} {} {:?} {scopes} {state}, last used {used}{replaced}", token.id, token.owner, token.name))
 }
 
 fn minute(at: OffsetDateTime) -> anyhow::Result<String> {

@@ -15,7 +15,7 @@ use super::next::Next;
 use super::proof::Answer;
 use super::sign_in::{self, Entered, Visitor};
 use super::views::{CodePage, LoginPage, PasswordPage};
-use super::{EmailAddress, Principal, confirmation, cookie, first_admin, half_sessions, links, second_factor};
+use super::{EmailAddress, Principal, confirmation, cookie, first_admin, half_sessions, links, oidc, second_factor};
 use crate::access::{Access, Routes};
 use crate::error::Result;
 use crate::state::AppState;
@@ -40,6 +40,7 @@ pub fn routes() -> Routes {
         .get(PASSWORD_PATH, Access::AtTheDoor, show_password)
         .post(PASSWORD_PATH, Access::AtTheDoor, change_password)
         .merge(links::welcome::routes())
+        .merge(oidc::pages::routes())
         .merge(second_factor::pages::routes())
         .merge(confirmation::page::routes())
 }
@@ -169,12 +170,14 @@ pub(super) fn entered_with(app: &AppState, entered: &Entered, next: Option<Next>
 }
 
 /// The sign-in page before anything was typed.
-async fn login_page(app: &AppState, theme: Theme, next: Option<Next>) -> Result<LoginPage> {
+pub(super) async fn login_page(app: &AppState, theme: Theme, next: Option<Next>) -> Result<LoginPage> {
     Ok(LoginPage {
         frame: Frame::without_menu(app.config.mode, theme),
         email: String::new(),
         failure: None,
         first_start: first_admin::nobody_has_signed_in(&app.db).await?,
+        provider: app.oidc.as_ref().map(|provider| provider.name().to_owned()),
+        provider_address: next.as_ref().map_or_else(|| oidc::BEGIN.to_owned(), |next| next.address_of(oidc::BEGIN)),
         next: next.map(|next| next.as_str().to_owned()),
     })
 }

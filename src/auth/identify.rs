@@ -97,7 +97,10 @@ impl FromRequestParts<AppState> for AtTheDoor {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
-        if let Some(principal) = by_session(parts, app).await? {
+        // A browser sends no token: whoever does is a program, and a cookie beside it counts for nothing.
+        if !brings_token(&parts.headers)
+            && let Some(principal) = by_session(parts, app).await?
+        {
             return Ok(Self(principal));
         }
         // What was posted cannot be posted again by signing in, so only pages are returned to.
@@ -149,6 +152,12 @@ async fn by_token(parts: &mut Parts, app: &AppState) -> Result<Principal> {
     checked
 }
 
+/// Whether any `Authorization` header is a bearer's. One of another scheme may be meant for a proxy in front of us.
+fn brings_token(headers: &HeaderMap) -> bool {
+    let scheme = |value: &HeaderValue| value.as_bytes().get(..6).map(<[u8]>::to_ascii_lowercase);
+    headers.get_all(header::AUTHORIZATION).iter().any(|value| scheme(value).as_deref() == Some(b"bearer"))
+}
+
 /// The token of `Authorization: Bearer ...`; `None` if the header is anything else, or there are two.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -174,7 +183,9 @@ impl Duty {
             return Some(Self::ChangePassword);
         }
         let asks = app.settings.current().sign_in.asks_second_factor_of(principal.role, mode);
-        (asks && !principal.has_second_factor).then_some(Self::SetSecondFactor)
+        // What was shown at a provider counts as well.
+        let has_one = principal.has_second_factor || principal.used_second_factor();
+        (asks && !has_one).then_some(Self::SetSecondFactor)
     }
 
     /// Where it is done.

@@ -22,10 +22,13 @@ mod second_factor;
 pub mod first_admin;
 mod half_sessions;
 pub mod links;
+pub mod oidc;
 mod open_sessions;
 mod sessions;
 pub mod standing;
 mod token_cache;
+mod token_rate;
+mod token_rotation;
 pub mod tokens;
 pub mod users;
 
@@ -54,3 +57,4 @@ pub use principal::{Principal, Via};
 pub use role::{Role, UnknownRole};
 pub(crate) use sign_in::Visitor;
 pub use token_cache::TokenCache;
+pub use token_rotation::{Overlap, WrongOverlap, rotate};

@@ -37,6 +37,8 @@ pub enum Via {
         age: Duration,
         /// Whether they did so with their second factor too.
         second_factor: bool,
+        /// Whether it was begun at a provider of OpenID Connect.
+        by_provider: bool,
     },
     /// By an API token.
     Token {
@@ -138,7 +140,8 @@ mod tests {
     #[test]
     fn a_person_may_what_the_role_allows() {
         for role in Role::ALL {
-            let person = principal(role, Via::Session { age: Duration::ZERO, second_factor: false });
+            let person =
+                principal(role, Via::Session { age: Duration::ZERO, second_factor: false, by_provider: false });
             for permission in Permission::ALL {
                 let expected = (role < permission.role()).then_some("role_missing");
                 assert_eq!(code(&person, permission), expected, "{role} {permission:?}");

@@ -75,6 +75,23 @@ pub(super) async fn begin(
     Ok(credential)
 }
 
+/// Notes that its person showed who they are at a provider, some time before it began. `at` is in seconds since 1970.
+pub(super) async fn begun_at_provider(tx: &mut PgConnection, hash: CredentialHash, at: i64) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update sessions
+        set by_provider = true,
+            authenticated_at = authenticated_at - greatest(clock_timestamp() - to_timestamp($2::bigint), interval '0')
+        where token_hash = $1
+        "#,
+        hash.0.as_slice(),
+        at,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// The person whose session this is, if it has not ended. Notes at most once a minute that it was used; what a page asks
 /// for by itself (`in_background`) is no use of it.
 pub(super) async fn find(
@@ -105,6 +122,7 @@ pub(super) async fn find(
                 from second_factors
                 where user_id = users.id and set_at is not null) as "has_second_factor!",
             sessions.second_factor,
+            sessions.by_provider,
             extract(epoch from clock_timestamp() + $2 - sessions.authenticated_at)::float8 as "age!"
         from sessions
         join users on users.id = sessions.user_id
@@ -126,7 +144,11 @@ pub(super) async fn find(
         email: row.email,
         name: row.name,
         role: row.role,
-        via: Via::Session { age: Duration::from_secs_f64(row.age.max(0.0)), second_factor: row.second_factor },
+        via: Via::Session {
+            age: Duration::from_secs_f64(row.age.max(0.0)),
+            second_factor: row.second_factor,
+            by_provider: row.by_provider,
+        },
         must_change_password: row.must_change_password,
         has_second_factor: row.has_second_factor,
     }))

@@ -1,7 +1,7 @@
 //! Signing in and out, and changing one's own password.
 
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::credential::{Credential, CredentialHash};
@@ -9,7 +9,7 @@ use super::network::Masked;
 use super::new_password::NewPassword;
 use super::principal::Principal;
 use super::proof::{self, Answer};
-use super::second_factor::{Taken, factors, present};
+use super::second_factor::{factors, present};
 use super::sessions::{self, Origin};
 use super::{first_admin, half_sessions, throttle, users};
 use crate::audit::{self, Actor, Change};
@@ -29,6 +29,23 @@ pub(crate) struct Visitor {
     pub(super) session: Option<CredentialHash>,
     /// What it got for a password that was right, if its code is still to come.
     pub(super) half_session: Option<CredentialHash>,
+}
+
+/// What somebody showed, before any code of ours.
+pub(super) struct Shown {
+    /// As the audit line tells it.
+    pub(super) details: Value,
+    /// More than a password, at somebody else's: then no code is asked for besides.
+    pub(super) second_factor: bool,
+    /// When, in seconds since 1970, if it was at a provider.
+    pub(super) at: Option<i64>,
+}
+
+impl Shown {
+    /// A password, just now.
+    pub(super) fn password() -> Self {
+        Self { details: json!({}), second_factor: false, at: None }
+    }
 }
 
 /// What somebody has who presented what they know.
@@ -88,7 +105,7 @@ pub(super) async fn sign_in(
     if admitted.rows_affected() == 0 {
         return Ok(Answer::Refused);
     }
-    let entered = enter(&mut tx, app, visitor, (account.id, &account.email)).await?;
+    let entered = enter(&mut tx, app, visitor, (account.id, &account.email), Shown::password()).await?;
     proof::forgive(&mut tx, visitor.address.0, &account.email).await?;
     tx.commit().await?;
     if let Entered::Whole(_) = entered {
@@ -115,7 +132,8 @@ pub(super) async fn finish(
     if !half_sessions::end(&mut tx, hash).await? {
         return Ok(None);
     }
-    let session = begin(&mut tx, app, visitor, person, Some(taken)).await?;
+    let shown = Shown { details: json!({ "secondFactor": taken.word() }), second_factor: true, at: None };
+    let session = begin(&mut tx, app, visitor, person, shown).await?;
     tx.commit().await?;
     first_admin::remove_password_file(&app.config.data_dir, &half.email).await;
     Ok(Some(Answer::Verified(session)))
@@ -128,11 +146,12 @@ pub(super) async fn enter(
     app: &AppState,
     visitor: &Visitor,
     person: (UserId, &str),
+    shown: Shown,
 ) -> Result<Entered> {
-    if factors::is_set(&mut *tx, person.0).await? {
+    if !shown.second_factor && factors::is_set(&mut *tx, person.0).await? {
         return Ok(Entered::Half(half_sessions::begin(tx, &app.clock, person.0).await?));
     }
-    Ok(Entered::Whole(begin(tx, app, visitor, person, None).await?))
+    Ok(Entered::Whole(begin(tx, app, visitor, person, shown).await?))
 }
 
 /// Begins a session. The one that the browser came with ends: nobody can plant one beforehand and share it afterwards.
@@ -141,12 +160,15 @@ async fn begin(
     app: &AppState,
     visitor: &Visitor,
     (user, email): (UserId, &str),
-    second_factor: Option<Taken>,
+    shown: Shown,
 ) -> Result<Credential> {
     if let Some(previous) = visitor.session {
         sessions::end(&mut *tx, previous).await?;
     }
-    let begun = sessions::begin(&mut *tx, &app.clock, user, &visitor.origin(), second_factor.is_some()).await?;
+    let begun = sessions::begin(&mut *tx, &app.clock, user, &visitor.origin(), shown.second_factor).await?;
+    if let Some(at) = shown.at {
+        sessions::begun_at_provider(&mut *tx, begun.hash, at).await?;
+    }
     sqlx::query!(
         "update users set last_sign_in_at = clock_timestamp() + $2 where id = $1",
         user.0,
@@ -154,8 +176,7 @@ async fn begin(
     )
     .execute(&mut *tx)
     .await?;
-    let details = second_factor.map_or_else(|| json!({}), |taken| json!({ "secondFactor": taken.word() }));
-    let change = Change { object: users::object(email), action: "user.signed_in", details };
+    let change = Change { object: users::object(email), action: "user.signed_in", details: shown.details };
     audit::record(&mut *tx, &visitor.actor(user, email), change).await?;
     sessions::sweep(&mut *tx, &app.clock).await?;
     half_sessions::sweep(&mut *tx, &app.clock).await?;

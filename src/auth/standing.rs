@@ -48,6 +48,29 @@ pub async fn change_role(
     Ok(true)
 }
 
+/// Gives a person the role that somebody else's word says, in the caller's transaction. The last admin keeps theirs, so
+/// that somebody can let others in. Answers whether it changed.
+pub(super) async fn assign(
+    tx: &mut PgConnection,
+    actor: &Actor,
+    (user, email): (UserId, &EmailAddress),
+    role: Role,
+) -> Result<bool> {
+    let subject = lock(&mut *tx, actor, email).await?;
+    if subject.role == role {
+        return Ok(false);
+    }
+    if subject.is_last_admin {
+        tracing::warn!(event = "auth.last_admin", %user, %role, "the last enabled admin keeps the role");
+        return Ok(false);
+    }
+    sqlx::query!("update users set role = $2 where id = $1", user.0, role as Role).execute(&mut *tx).await?;
+    let ended = sessions::end_all(&mut *tx, user).await?;
+    let details = json!({ "before": { "role": subject.role }, "after": { "role": role }, "endedSessions": ended });
+    audit::record(tx, actor, Change { object: users::object(email), action: "user.role_changed", details }).await?;
+    Ok(true)
+}
+
 /// Shuts a person out: no signing in, no session, no token, no link. Answers `false` if they had been disabled before.
 pub async fn disable(
     db: &PgPool,

@@ -10,6 +10,7 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use mission_control::audit::Actor;
+use mission_control::audit::commands::{self as audit, AuditCommand};
 use mission_control::auth::commands::{self as people, TokenCommand, UserCommand};
 use mission_control::auth::{Cost, Passwords};
 use mission_control::clock::Clock;
@@ -51,6 +52,9 @@ enum Command {
     /// Credentials at rest.
     #[command(subcommand)]
     Vault(VaultCommand),
+    /// What happened, and whether it is as it was written.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Ask the running service for one SMS and one call, follow both, and check everything before real use.
     Verify(Verify),
     /// The configuration of the voice gateway.
@@ -70,7 +74,8 @@ enum People {
 enum VaultCommand {
     /// Store the value that standard input holds.
     Set {
-        /// `twilio_account_sid`, `twilio_auth_token`, `twilio_phone_number` or `elevenlabs_api_key`.
+        /// `twilio_account_sid`, `twilio_auth_token`, `twilio_api_key_sid`, `twilio_api_key_secret`, `twilio_phone_number` or
+        /// `elevenlabs_api_key`.
         name: VaultName,
     },
     /// Show which entries there are, and never a value.
@@ -111,6 +116,7 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
             people::user(tools, command, input, output).await
         }
         Command::Token(command) => people::token(db, &Clock::System, command, output).await,
+        Command::Audit(command) => audit::audit(db, &Clock::System, command, output).await,
         Command::Vault(command) => {
             let opened = open_vault(config, db).await?;
             let actor = Actor::command_line();

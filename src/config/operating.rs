@@ -181,6 +181,8 @@ impl Dispatch {
 pub struct Api {
     /// Refuses requests without an idempotency key.
     pub require_idempotency_key: bool,
+    /// Requests a minute that one token may make of one process; 0 is no limit.
+    pub requests_per_minute: u32,
 }
 
 /// Settings of speech; see `config/default.toml`.
@@ -262,7 +264,11 @@ impl Operating {
             let value = format!("{:?}", chosen.chars().take(40).collect::<String>());
             WrongSetting { setting: "prices.currency", value, remedy: format!("Choose one of {}.", known.join(", ")) }
         });
-        seconds.chain(rates).chain(ids).chain(hours).chain(currency).collect()
+        let asking = Some(self.api.requests_per_minute).filter(|limit| *limit > 1_000_000).map(|limit| {
+            let remedy = "Choose 0 (no limit) to 1000000 a minute.".to_owned();
+            WrongSetting { setting: "api.requests_per_minute", value: limit.to_string(), remedy }
+        });
+        seconds.chain(rates).chain(ids).chain(hours).chain(asking).chain(currency).collect()
     }
 }
 

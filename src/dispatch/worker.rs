@@ -12,6 +12,7 @@ use super::{expiry, outcome, reconcile};
 use crate::audit::Actor;
 use crate::guard::{hold, incarnation};
 use crate::phone;
+use crate::speech::clips;
 use crate::state::AppState;
 use crate::twilio::{Exchange, SendOutcome};
 use crate::vault::TwilioCredentials;
@@ -125,11 +126,12 @@ async fn see_through(
 }
 
 /// Whether these credentials are those that the next send is made with: what Twilio says of replaced ones is no reason to
-/// stop. Where that cannot be told they count as such.
+/// stop, nor of those without which nothing is sent any more. Where that cannot be told they count as such.
 async fn are_in_force(app: &AppState, used: &TwilioCredentials) -> bool {
     match app.vault.twilio().await {
-        Ok(Some(now)) => (&now.account_sid, now.version, now.source) == (&used.account_sid, used.version, used.source),
-        Ok(None) | Err(_) => true,
+        Ok(Some(now)) => now.are(used),
+        Ok(None) => false,
+        Err(_) => true,
     }
 }
 
@@ -162,7 +164,7 @@ fn announce(claimed: &Claimed) {
             tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, "handing a call to Twilio");
         }
         Load::Clip { clip, voice } => {
-            tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, clip, voice, "handing a call to Twilio");
+            tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, clip = %clips::in_log(clip), voice, "handing a call to Twilio");
         }
     }
 }

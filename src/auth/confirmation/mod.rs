@@ -38,12 +38,18 @@ pub(crate) enum Proof {
     Password,
     /// A code of their app, or a recovery code.
     Code,
+    /// A session that the provider vouched for just now: it is begun in another tab, and then there is nothing to ask.
+    Provider,
 }
 
 impl Proof {
     /// What is asked of this person.
     pub(crate) fn of(principal: &Principal) -> Self {
-        if principal.has_second_factor { Self::Code } else { Self::Password }
+        match principal.via {
+            _ if principal.has_second_factor => Self::Code,
+            Via::Session { by_provider: true, .. } => Self::Provider,
+            Via::Session { .. } | Via::Token { .. } => Self::Password,
+        }
     }
 }
 
@@ -89,7 +95,8 @@ impl Confirmed {
     pub(crate) fn apply(&self, app: &AppState, parts: &mut axum::http::request::Parts, principal: Principal) {
         cookie::replace(&app.public_url, &mut parts.headers, &self.0);
         let second_factor = principal.used_second_factor() || principal.has_second_factor;
-        let via = Via::Session { age: Duration::ZERO, second_factor };
+        let by_provider = matches!(principal.via, Via::Session { by_provider: true, .. });
+        let via = Via::Session { age: Duration::ZERO, second_factor, by_provider };
         parts.extensions.insert(Principal { via, ..principal });
     }
 }
@@ -124,6 +131,7 @@ pub(crate) async fn confirm(
             Answer::Refused => return Ok(Err(NotConfirmed::Wrong)),
             Answer::Blocked { retry_after } => return Ok(Err(NotConfirmed::Blocked { retry_after })),
         },
+        Proof::Provider => return Ok(Err(NotConfirmed::Wrong)),
     };
     let by_code = Proof::of(principal) == Proof::Code;
     let Some(renewed) = sessions::renew(&mut tx, &app.clock, session, by_code).await? else {

@@ -89,6 +89,9 @@ impl NotConfirmed {
             (Self::Blocked { retry_after }, _) => {
                 format!("There were too many failed tries. Try again in {retry_after} s.")
             }
+            (Self::Wrong | Self::SignedOut, Proof::Provider) => {
+                "You have not signed in again yet. Do it in the other tab, then continue here.".to_owned()
+            }
             (Self::Wrong | Self::SignedOut, Proof::Password) => "This is not your password.".to_owned(),
             (Self::Wrong | Self::SignedOut, Proof::Code) => {
                 "This code is not right, or it was used before. Wait for the next one, or use a recovery code."

@@ -8,7 +8,7 @@ use crate::auth::NewPassword;
 use crate::auth::credential::CredentialHash;
 use crate::auth::network::Masked;
 use crate::auth::proof::Answer;
-use crate::auth::sign_in::{self, Entered, Visitor};
+use crate::auth::sign_in::{self, Entered, Shown, Visitor};
 use crate::auth::throttle::{self, Subject};
 use crate::auth::{first_admin, sessions, users};
 use crate::database;
@@ -74,7 +74,7 @@ pub(super) async fn use_up(
     };
     let change = Change { object: users::object(email), action, details };
     audit::record(&mut tx, &visitor.actor(*user, email), change).await?;
-    let entered = sign_in::enter(&mut tx, app, visitor, (*user, email)).await?;
+    let entered = sign_in::enter(&mut tx, app, visitor, (*user, email), Shown::password()).await?;
     tx.commit().await?;
     app.token_cache.forget();
     first_admin::remove_password_file(&app.config.data_dir, email).await;

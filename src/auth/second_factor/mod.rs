@@ -12,4 +12,4 @@ mod recovery;
 pub(super) mod setting;
 pub(super) mod views;
 
-pub(super) use presenting::{Taken, present};
+pub(super) use presenting::present;

@@ -19,6 +19,10 @@ pub(crate) struct LoginPage {
     pub(crate) failure: Option<String>,
     /// Nobody has signed in yet: say where the first password is.
     pub(crate) first_start: bool,
+    /// Where else people may sign in, by its name.
+    pub(crate) provider: Option<String>,
+    /// The address that leads there.
+    pub(crate) provider_address: String,
     /// The page that was asked for, on our own origin, to go on to.
     pub(crate) next: Option<String>,
 }

@@ -80,7 +80,7 @@ pub(super) fn operation(state: State) -> Operation {
 
 /// Somebody who has signed in.
 pub(super) fn principal(role: Role) -> Principal {
-    let via = Via::Session { age: std::time::Duration::ZERO, second_factor: false };
+    let via = Via::Session { age: std::time::Duration::ZERO, second_factor: false, by_provider: false };
     let email = "marek@harbour.example".to_owned();
     Principal {
         user: UserId::new(),

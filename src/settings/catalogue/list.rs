@@ -6,7 +6,7 @@ use super::{Kind, ON_OFF, ON_UNKNOWN, SECOND_FACTOR, Setting};
 use crate::config::{CURRENCIES, OnUnknown, SecondFactor};
 
 /// All of them, as they stand on the page.
-pub(in crate::settings) static SETTINGS: [Setting; 20] = [
+pub(in crate::settings) static SETTINGS: [Setting; 21] = [
     Setting {
         name: "sign_in.second_factor",
         label: "Second factor",
@@ -112,6 +112,13 @@ pub(in crate::settings) static SETTINGS: [Setting; 20] = [
         label: "Idempotency key required",
         meaning: "Requests without a key are refused. Off: each is given a key of its own.",
         kind: Kind::Choice(ON_OFF),
+        by_mode: None,
+    },
+    Setting {
+        name: "api.requests_per_minute",
+        label: "Requests a minute",
+        meaning: "How many one API token may make of one process. 0: no limit. Reports of Twilio have none.",
+        kind: Kind::AMinute("request"),
         by_mode: None,
     },
     Setting {

@@ -251,6 +251,7 @@ fn people(person: &str, token: &str) -> Vec<Page> {
         page("settings/people_link.html", &person).sent(&reset, json!({}), "#link"),
         page("settings/sessions.html", "/dashboard/settings/sessions"),
         page("settings/tokens.html", TOKENS),
+        page("settings/tokens_rotate.html", &format!("{TOKENS}/{token}/rotate")),
         page("settings/tokens_revoke.html", &format!("{TOKENS}/{token}/revoke")),
         page("settings/tokens_made.html", TOKENS).sent(TOKENS, named, "#token"),
     ]

@@ -11,6 +11,7 @@ use mission_control::clock::Clock;
 use mission_control::config::{Config, Environment};
 use mission_control::sandbox::Pace;
 use mission_control::state::AppState;
+use mission_control::web::server::Limits;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -27,6 +28,10 @@ pub(crate) const PASSWORD: &str = "four unrelated words";
 
 /// A hash that costs next to nothing.
 const CHEAP: Cost = Cost { memory: 8, passes: 1 };
+
+/// How often a token may ask: a test that waits asks again and again.
+const RATE: &str = "MISSION_CONTROL_API_REQUESTS_PER_MINUTE";
+const UNLIMITED: &str = "0";
 
 /// Longest that anything in a test may take; a bound against hanging, not a measure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,6 +75,7 @@ pub(crate) struct Setup {
     pace: Pace,
     clock: Clock,
     way: PgConnectOptions,
+    limits: Limits,
     data_dir: std::sync::Arc<tempfile::TempDir>,
     database: std::sync::Arc<Database>,
 }
@@ -80,9 +86,11 @@ impl Setup {
         let data_dir = std::sync::Arc::new(tempfile::tempdir().expect("a folder"));
         let mut environment = Environment::default();
         environment.set("MISSION_CONTROL_DATA_DIR", data_dir.path().to_str().expect("a path"));
+        environment.set(RATE, UNLIMITED);
         let database = std::sync::Arc::new(fresh_database().await);
         let way = database.options.clone();
-        Self { environment, pace: Pace::Immediate, clock: Clock::manual(), way, data_dir, database }
+        let limits = Limits::RECOMMENDED;
+        Self { environment, pace: Pace::Immediate, clock: Clock::manual(), way, limits, data_dir, database }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -92,6 +100,12 @@ impl Setup {
 
     pub(crate) fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
+        self
+    }
+
+    /// Lets connections be held as long as this.
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -123,6 +137,7 @@ impl Setup {
             clock: self.clock.clone(),
             pace: self.pace,
             password_cost: CHEAP,
+            limits: self.limits,
         };
         let running = Running::start(start).expect("a service");
         let client = reqwest::Client::builder()
@@ -145,9 +160,11 @@ impl Service {
     pub(crate) fn setup_again(&self) -> Setup {
         let mut environment = Environment::default();
         environment.set("MISSION_CONTROL_DATA_DIR", self.data_dir.path().to_str().expect("a path"));
+        environment.set(RATE, UNLIMITED);
         let (data_dir, database) = (std::sync::Arc::clone(&self.data_dir), std::sync::Arc::clone(&self.database));
         let way = database.options.clone();
-        Setup { environment, pace: Pace::Immediate, clock: self.clock.clone(), way, data_dir, database }
+        let (pace, clock, limits) = (Pace::Immediate, self.clock.clone(), Limits::RECOMMENDED);
+        Setup { environment, pace, clock, way, limits, data_dir, database }
     }
 
     pub(crate) async fn until_ready(&mut self) -> anyhow::Result<()> {
