@@ -19,7 +19,7 @@ const LONGEST: usize = 2048;
 /// Where people may go: what can be read and is for people. Taken from the router's own table, the one place that knows.
 static PAGES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let is_page = |route: &Route| {
-        let is_for_people = matches!(route.access, Access::Person(_) | Access::AtTheDoor);
+        let is_for_people = matches!(route.terms.access, Access::Person(_) | Access::AtTheDoor);
         route.method == Method::GET && (is_for_people || ["/", "/dashboard"].contains(&route.path))
     };
     router::routes().iter().filter(|route| is_page(route)).map(|route| route.path).collect()

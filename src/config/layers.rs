@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::{Environment, PREFIX};
 
 /// Variables with our prefix that are not settings of the file.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "MISSION_CONTROL_CLIPS_ACCESS_KEY_ID",
     "MISSION_CONTROL_CLIPS_SECRET_ACCESS_KEY",
     "MISSION_CONTROL_OIDC_CLIENT_SECRET",
