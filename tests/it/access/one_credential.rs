@@ -63,7 +63,7 @@ async fn on_no_page_does_a_cookie_count_beside_a_token() {
     let (good, bad) = (format!("Bearer {token}"), "bearer mc_x".to_owned());
     let mut pages = 0;
     for route in router::routes() {
-        if !matches!(route.access, Access::Person(_) | Access::AtTheDoor) || ends_the_session(&route) {
+        if !matches!(route.terms.access, Access::Person(_) | Access::AtTheDoor) || ends_the_session(&route) {
             continue;
         }
         for authorization in [&good, &bad] {
@@ -88,7 +88,7 @@ async fn at_no_address_for_programs_does_a_cookie_stand_in_for_a_bad_token() {
     let (cookie, token) = credentials(&service).await;
     let mut addresses = 0;
     for route in router::routes() {
-        if !matches!(route.access, Access::Caller(_)) {
+        if !matches!(route.terms.access, Access::Caller(_)) {
             continue;
         }
         let unknown = format!("Bearer mc_{}", "A".repeat(43));

@@ -36,6 +36,8 @@ async fn an_invited_approver_sets_a_second_factor_signs_in_with_it_and_confirms_
     assert_eq!(codes.lines().count(), 10, "{codes}");
     anna.press("I have kept them").await;
     anna.at("/dashboard/operations").await;
+    // Else its stream may be refused after signing out, and the browser would complain of that.
+    anna.until_count("#live-state[data-state=live]", 1).await;
     anna.press("Sign out").await;
 
     anna.at("/login").await;

@@ -88,6 +88,8 @@ async fn bring_colleague(service: &Service, admin: &Window<'_>) {
     otto.fill("new_password_again", PASSWORD).await;
     otto.press("Set the password and sign in").await;
     otto.at("/dashboard/operations").await;
+    // Else its stream may be refused after signing out, and the browser would complain of that.
+    otto.until_count("#live-state[data-state=live]", 1).await;
     otto.press("Sign out").await;
     otto.at("/login").await;
     otto.back().await;
