@@ -128,7 +128,43 @@ pub fn expired() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn every_form_of_a_key_is_that_key(key in "[!-~]([ -~]{0,253}[!-~])?", padding in "[ \t]{0,3}") {
+            let quoted = format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""));
+            let mut forms = vec![quoted.clone(), format!("{padding}{quoted}{padding}")];
+            if !key.starts_with('"') {
+                forms.extend([key.clone(), format!("{padding}{key}{padding}")]);
+            }
+            for form in forms {
+                prop_assert_eq!(IdempotencyKey::parse(&form).map(|parsed| parsed.0), Ok(key.clone()), "{}", form);
+            }
+        }
+
+        #[test]
+        fn whatever_is_accepted_is_printable_and_short(text: String, bytes: Vec<u8>) {
+            for text in [text, String::from_utf8_lossy(&bytes).into_owned()] {
+                if let Ok(key) = IdempotencyKey::parse(&text) {
+                    prop_assert!((1..=255).contains(&key.0.len()) && key.0.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+                }
+            }
+        }
+
+        #[test]
+        fn two_headers_agree_or_are_refused(first in "[a-z\"\\\\]{0,3}", second in "[a-z\"\\\\]{0,3}") {
+            let mut headers = HeaderMap::new();
+            headers.append("idempotency-key", HeaderValue::from_str(&first).expect("a value"));
+            headers.append("x-idempotency-key", HeaderValue::from_str(&second).expect("a value"));
+            let found = IdempotencyKey::of_request(&headers, None).ok().flatten();
+            let (first, second) = (IdempotencyKey::parse(&first).ok(), IdempotencyKey::parse(&second).ok());
+            prop_assert_eq!(found, first.filter(|first| Some(first) == second.as_ref()));
+        }
+    }
 
     #[test]
     fn bare_and_quoted_keys_are_the_same() {

@@ -13,6 +13,7 @@ pub mod database;
 pub mod private_postgres;
 pub mod telemetry;
 mod tls;
+mod outbound;
 pub mod memory;
 pub mod metrics;
 pub mod openapi;

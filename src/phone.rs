@@ -117,7 +117,38 @@ impl FromStr for PhoneNumber {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn is_e164(text: &str) -> bool {
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        (2..=15).contains(&digits.len())
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+            && !digits.starts_with('0')
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_is_e164_and_stays_as_it_is(
+            text in prop_oneof![any::<String>(), "[+０-９0-9 ().x;/a-e-]{0,24}", "\\+[1-9][0-9 ().-]{0,20}", "tel:\\+[0-9]{1,16}(;ext=[0-9]{1,4})?"],
+        ) {
+            if let Ok(number) = PhoneNumber::parse(&text) {
+                prop_assert!(is_e164(number.as_str()), "{} of {}", number.as_str(), text);
+                prop_assert_eq!(PhoneNumber::parse(number.as_str()), Ok(number.clone()));
+                prop_assert!(!number.masked().contains(number.as_str()));
+            }
+        }
+
+        #[test]
+        fn how_a_number_is_grouped_does_not_matter(digits in "1[2-9][0-9]{2}[2-9][0-9]{6}", gaps in "[ .-]{4}") {
+            let gaps: Vec<char> = gaps.chars().collect();
+            let grouped = format!(
+                "+{}{}({}){}{}{}{}", &digits[..1], gaps[0], &digits[1..4], gaps[1], &digits[4..7], gaps[2], &digits[7..],
+            );
+            prop_assert_eq!(PhoneNumber::parse(&grouped), PhoneNumber::parse(&format!("+{digits}")), "{}", grouped);
+        }
+    }
 
     #[test]
     fn numbers_are_normalised_to_e164() {

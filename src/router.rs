@@ -3,12 +3,10 @@
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{self, Access, Route, Routes};
 use crate::state::AppState;
-use crate::web::headers::{self, Https};
 use crate::web::{assets, health, preferences};
 use crate::{
     approval, audit, auth, callback, gateway, guard, integrations, live, metrics, openapi, operation, settings, speech,
@@ -25,8 +23,7 @@ pub(crate) fn router(app: &AppState) -> Router {
     let twilio = access::guard(twilio, app).into_router().layer(bounded);
     // No other site can act in a person's name.
     let all = open.merge(web::same_origin(signed_in.merge(waiting), app)).merge(twilio);
-    let https = Https(app.public_url.is_https());
-    web::manners(all, app).layer(from_fn_with_state(https, headers::protect)).with_state(app.clone())
+    web::manners(all, app).with_state(app.clone())
 }
 
 /// Every address, and who may come to it.

@@ -3,6 +3,48 @@
 // Listeners hang on the document, so that what is swapped in later works as well. One block a subject; none knows another.
 "use strict";
 
+// --- Text that becomes elements: only through this policy, which the page's own policy names (Trusted Types) ----------
+const fragments = {
+  // What no answer of ours holds, and what it holds in the head of a page alone, of which nothing is shown.
+  never: "script:not([src]), iframe, frame, object, embed, applet, base, style, meta[http-equiv], template[shadowrootmode]",
+  inHead: "script, link, meta",
+  links: ["href", "xlink:href", "src", "action", "formaction", "data", "poster", "ping"],
+  allows(html) {
+    if (html.querySelector(`${this.never}, body :is(${this.inHead})`)) return false;
+    for (const element of html.querySelectorAll("*")) {
+      for (const { name, value } of element.attributes) {
+        if (/^(on|hx-on|style$|srcdoc$)/i.test(name)) return false;
+        if (this.links.includes(name) && !/^https?:$/.test(new URL(value, location.href).protocol)) return false;
+      }
+    }
+    return true;
+  },
+  policy: undefined,
+  parse(text) {
+    return new DOMParser().parseFromString(this.policy.createHTML(text), "text/html");
+  },
+};
+{
+  // Parsed to be looked at, in a document in which nothing runs and nothing is loaded.
+  let looking = false;
+  const createHTML = (text) => {
+    if (looking) return text;
+    looking = true;
+    try {
+      if (fragments.allows(fragments.parse(text))) return text;
+    } finally {
+      looking = false;
+    }
+    throw new TypeError("An answer holds what no answer of ours holds. It is not shown.");
+  };
+  const rules = { createHTML };
+  fragments.policy = window.trustedTypes?.createPolicy("mission-control", rules) ?? rules;
+  // htmx makes elements of what it fetched by the same policy, and runs no text as a script.
+  const nothing = function () { throw new TypeError("No text is run as a script here."); };
+  const policy = { createHTML: (text) => fragments.policy.createHTML(text), createScript: nothing };
+  htmx.registerExtension("guarded", { init: (api) => { api.initSecurity(policy, nothing, nothing); } });
+}
+
 // --- Copy: buttons that stand hidden until there is somebody who can copy -----------------------------------------
 {
   const show = (root) => {
@@ -312,7 +354,7 @@ document.addEventListener("submit", async (event) => {
       const body = new URLSearchParams(new FormData(form));
       const answer = await fetch(form.dataset.check, { method: "POST", body, signal: asked.signal });
       if (!answer.ok || answer.redirected) return;
-      const told = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const told = fragments.parse(await answer.text());
       for (const part of told.querySelectorAll("body > [id]")) {
         const place = document.getElementById(part.id);
         // What has not changed is not said again.

@@ -98,7 +98,7 @@ impl Drop for Process {
     }
 }
 
-/// The program, with every setting at its default but for the place and the account.
+/// The program, with every setting at its default but for the place, the account, and room for a thousand open pages.
 fn program(folder: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mission-control"));
     command
@@ -108,6 +108,7 @@ fn program(folder: &TempDir, arguments: &[&str]) -> Command {
         .env("MISSION_CONTROL_DATA_DIR", folder.path().join("data"))
         .env("MISSION_CONTROL_API_REQUESTS_PER_MINUTE", "0")
         .env("MISSION_CONTROL_LISTEN", "127.0.0.1:0")
+        .env("MISSION_CONTROL_CONNECTIONS", "2048")
         .env("TWILIO_ACCOUNT_SID", ACCOUNT_SID)
         .env("TWILIO_AUTH_TOKEN", AUTH_TOKEN);
     command

@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::serve::ListenerExt as _;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
@@ -22,7 +21,7 @@ use url::Url;
 use self::emulator::Emulator;
 use crate::audit;
 use crate::auth::first_admin::{self, FirstAdmin};
-use crate::auth::{Cost, Passwords, TokenCache};
+use crate::auth::{Cost, Passwords, TokenCache, oidc};
 use crate::callback;
 use crate::clock::Clock;
 use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
@@ -47,6 +46,7 @@ use crate::state::{AppState, Tasks};
 use crate::twilio::Twilio;
 use crate::twilio::signature::SharedKey;
 use crate::vault::{Vault, VaultError};
+use crate::web::server::{Limits, Server};
 use crate::web::{self, headers::Https};
 
 /// How long requests and sends that are under way may take to end when the service stops. A send ends within its
@@ -70,6 +70,8 @@ pub struct Start {
     pub pace: Pace,
     /// What a password hash costs.
     pub password_cost: Cost,
+    /// How long a connection may be held without anything coming of it.
+    pub limits: Limits,
 }
 
 /// A service that answers requests; until its database was reached it answers 503.
@@ -79,6 +81,8 @@ pub struct Running {
     /// Its public URL.
     pub public_url: PublicUrl,
     stopping: CancellationToken,
+    /// Ends the connections that did not end by themselves.
+    cut: CancellationToken,
     listening: tokio::task::JoinHandle<()>,
     /// `None` once it is known that the start failed.
     working: Option<tokio::task::JoinHandle<anyhow::Result<Service>>>,
@@ -114,30 +118,22 @@ impl Running {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let address = start.listener.local_addr()?;
         let public_url = start.config.public_url(address);
-        let stopping = CancellationToken::new();
+        let (stopping, cut) = (CancellationToken::new(), CancellationToken::new());
         let ready = Arc::new(OnceLock::new());
-        let Start { config, listener, database, clock, pace, password_cost } = start;
+        let Start { config, listener, database, clock, pace, password_cost, limits } = start;
+        let (connections, https) = (config.connections.get(), Https(public_url.is_https()));
         let starting =
             Starting { config, database, clock, pace, password_cost, address, public_url: public_url.clone() };
 
-        let before = web::starting(starting.config.mode, Https(public_url.is_https()));
-        let gate = Router::new().fallback(until_ready).with_state(Gate { before, ready: Arc::clone(&ready) });
-        let service = gate.into_make_service_with_connect_info::<SocketAddr>();
-        let listener = listener.tap_io(|connection| {
-            // Answers are small: waiting to fill a packet only delays them.
-            let _ = connection.set_nodelay(true);
-        });
-        let server = axum::serve(listener, service).with_graceful_shutdown(stopping.clone().cancelled_owned());
+        let before = web::starting(starting.config.mode, https);
+        let gate = Gate { before, ready: Arc::clone(&ready) };
+        let router = Router::new().fallback(until_ready).with_state(gate);
+        let (stop, end) = (stopping.clone(), cut.clone());
+        let server = Server { listener, router, connections, limits, https, stopping: stop, cut: end };
         #[expect(clippy::disallowed_methods, reason = "the stop waits for these two by their handles")]
-        let (listening, working) = (
-            tokio::spawn(async move {
-                if let Err(error) = server.await {
-                    tracing::error!(event = "listener.failed", %error);
-                }
-            }),
-            tokio::spawn(starting.run(Arc::clone(&ready), stopping.clone())),
-        );
-        Ok(Self { address, public_url, stopping, listening, working: Some(working), ready })
+        let (listening, working) =
+            (tokio::spawn(server.run()), tokio::spawn(starting.run(Arc::clone(&ready), stopping.clone())));
+        Ok(Self { address, public_url, stopping, cut, listening, working: Some(working), ready })
     }
 
     /// The parts of the service, once it works.
@@ -177,8 +173,11 @@ impl Running {
     /// because sends are waiting for its answers.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stopping.cancel();
-        if tokio::time::timeout(STOP_TIMEOUT, self.listening).await.is_err() {
+        let mut listening = self.listening;
+        if tokio::time::timeout(STOP_TIMEOUT, &mut listening).await.is_err() {
             tracing::warn!(event = "stop.cut_off", "some requests did not end in time");
+            self.cut.cancel();
+            let _ = listening.await;
         }
         // Not started: there is nothing to take down.
         let Some(working) = self.working else { return Ok(()) };
@@ -313,6 +312,7 @@ impl Starting {
             changes,
             live: Live::default(),
             passwords,
+            oidc: config.oidc.as_ref().map(oidc::Provider::new).transpose()?,
             token_cache: TokenCache::default(),
             tasks: Tasks { tracker: TaskTracker::new(), stopping },
         };

@@ -106,6 +106,7 @@ mod tests {
             role: Role::Viewer,
             via,
             must_change_password: false,
+            has_second_factor: false,
         };
         Check { principal, checked_at: START, expires_at }
     }

@@ -43,6 +43,15 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
             users.name as user_name,
             users.role as "role: Role",
             users.must_change_password,
+            exists (
+                select
+                from second_factors
+                where user_id = users.id and set_at is not null)
+            or exists (
+                select
+                from user_identities
+                where user_id = users.id and second_factor) as "has_second_factor!",
+            users.invited_at is not null as "invited!",
             users.disabled_at is not null as "disabled!"
         from api_tokens
         join users on users.id = api_tokens.user_id
@@ -67,6 +76,10 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
     if token.disabled {
         return Err(refused("account_disabled", "The person behind this token is disabled. Ask an admin.").into());
     }
+    if token.invited {
+        let detail = "The person behind this token has not used their invitation yet. Ask them to.";
+        return Err(refused("account_invited", detail).into());
+    }
     if token.stale {
         note_use(app, token.id);
     }
@@ -78,6 +91,7 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
         role: token.role,
         via: Via::Token { id: token.id, name: token.name, scopes },
         must_change_password: token.must_change_password,
+        has_second_factor: token.has_second_factor,
     };
     let check = Check { principal: principal.clone(), checked_at: now, expires_at: token.expires_at };
     app.token_cache.put(generation, hash, check);

@@ -45,7 +45,7 @@ enum Command {
     Migrate,
     /// People who sign in.
     #[command(subcommand)]
-    User(UserCommand),
+    User(People),
     /// API tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -60,6 +60,14 @@ enum Command {
     /// The configuration of the voice gateway.
     #[command(subcommand)]
     Openclaw(OpenclawCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum People {
+    #[command(flatten)]
+    Other(UserCommand),
+    /// Remove a person's second factor, for a telephone that was lost. Takes the vault, which keeps its secret.
+    ResetSecondFactor(people::ResetSecondFactor),
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,17 +107,18 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
     database::migrate(db).await?;
     let (input, output) = (std::io::stdin().lock(), std::io::stdout());
     match command {
-        Command::User(command) => {
-            let passwords = Passwords::new(Cost::RECOMMENDED)?;
-            people::user(db, &Clock::System, &passwords, command, input, output).await
+        Command::User(People::ResetSecondFactor(wanted)) => {
+            people::reset_second_factor(db, &open_vault(config, db).await?, wanted, output).await
+        }
+        Command::User(People::Other(command)) => {
+            let (passwords, public_url) = (Passwords::new(Cost::RECOMMENDED)?, config.public_url(config.listen));
+            let tools = people::Tools { db, clock: &Clock::System, passwords: &passwords, public_url: &public_url };
+            people::user(tools, command, input, output).await
         }
         Command::Token(command) => people::token(db, &Clock::System, command, output).await,
         Command::Audit(command) => audit::audit(db, &Clock::System, command, output).await,
         Command::Vault(command) => {
-            let (mode, data_dir) = (config.mode, &config.data_dir);
-            let opened =
-                Vault::open(db.clone(), mode, &config.master_key, data_dir, &config.credentials, Clock::System);
-            let opened = opened.await?.with_defaults_of(config);
+            let opened = open_vault(config, db).await?;
             let actor = Actor::command_line();
             match command {
                 VaultCommand::Set { name } => vault::set(&opened, name, input, output, &actor).await,
@@ -124,6 +133,12 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
         Command::Migrate => Ok(writeln!(std::io::stdout(), "The schema is up to date.")?),
         Command::Serve | Command::Sandbox(_) | Command::Gateway(_) | Command::Openclaw(_) => Ok(()),
     }
+}
+
+async fn open_vault(config: &Config, db: &PgPool) -> anyhow::Result<Vault> {
+    let (mode, data_dir) = (config.mode, &config.data_dir);
+    let opened = Vault::open(db.clone(), mode, &config.master_key, data_dir, &config.credentials, Clock::System);
+    Ok(opened.await?.with_defaults_of(config))
 }
 
 /// The operator's PostgreSQL, or the private one.

@@ -10,6 +10,7 @@ use mission_control::clock::Clock;
 use mission_control::config::Config;
 use mission_control::private_postgres::Purpose;
 use mission_control::sandbox::Pace;
+use mission_control::web::server::Limits;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,6 +37,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         clock: Clock::System,
         pace: Pace::Standard,
         password_cost: Cost::RECOMMENDED,
+        limits: Limits::RECOMMENDED,
     };
     let mut running = Running::start(start)?;
     let signalled = async {

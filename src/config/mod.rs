@@ -4,27 +4,33 @@
 mod clips;
 mod layers;
 mod master_key;
+mod oidc;
 mod operating;
 mod prices;
+mod proxies;
 mod public_url;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clips::ClipSettings;
+use oidc::OidcSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use clips::{Bucket, ClipStorage};
 pub use master_key::MasterKeySource;
+pub use oidc::OidcProvider;
 pub(crate) use operating::is_speech_id;
-pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, VoiceSettings, WrongSetting};
+pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, SecondFactor, SignIn, VoiceSettings, WrongSetting};
 pub(crate) use prices::CURRENCIES;
 pub use prices::{InvalidPrice, Price, Prices};
+pub use proxies::Proxies;
 pub use public_url::{PublicUrl, is_loopback, loopback_hosts};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -137,7 +143,9 @@ pub struct Config {
     /// Where the audio of calls from text is kept.
     pub clips: ClipStorage,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Proxies,
+    /// Most connections at once.
+    pub connections: NonZero<usize>,
     /// What is logged.
     pub log: String,
     /// How it is logged.
@@ -152,6 +160,8 @@ pub struct Config {
     pub test_to_number: Option<String>,
     /// Shared keys with which Twilio may sign webhooks, as `id:secret`.
     pub webhook_shared_keys: Vec<(String, SecretString)>,
+    /// Where else people may sign in.
+    pub oidc: Option<OidcProvider>,
     /// Start values of the operating settings.
     pub operating: Operating,
     /// Operating settings that the environment fixes, as `table.name`.
@@ -189,9 +199,16 @@ struct File {
     clips_url: String,
     clips_endpoint: String,
     clips_region: String,
-    trusted_proxies: Vec<IpAddr>,
+    trusted_proxies: Vec<String>,
+    connections: NonZero<usize>,
+    oidc_name: String,
+    oidc_issuer: String,
+    oidc_client_id: String,
+    oidc_groups_claim: String,
+    oidc_roles: String,
     log: String,
     log_format: LogFormat,
+    sign_in: SignIn,
     approval: Approval,
     dispatch: Dispatch,
     api: Api,
@@ -216,8 +233,16 @@ impl Config {
             "" => None,
             text => Some(PublicUrl::parse(text).map_err(anyhow::Error::msg)?),
         };
+        let oidc = OidcSettings {
+            name: &file.oidc_name,
+            issuer: &file.oidc_issuer,
+            client_id: &file.oidc_client_id,
+            groups_claim: &file.oidc_groups_claim,
+            roles: &file.oidc_roles,
+        };
         let clips = ClipSettings { url: &file.clips_url, endpoint: &file.clips_endpoint, region: &file.clips_region };
         let config = Self {
+            oidc: OidcProvider::read(&oidc, environment, file.mode)?,
             clips: ClipStorage::read(&clips, environment, &file.data_dir)?,
             listen: file.listen,
             data_dir: file.data_dir,
@@ -226,7 +251,8 @@ impl Config {
             twilio_base_url: base_url("TWILIO_BASE_URL", &file.twilio_base_url, file.mode)?,
             elevenlabs_base_url: base_url("ELEVENLABS_BASE_URL", &file.elevenlabs_base_url, file.mode)?,
             sandbox_listen: file.sandbox_listen,
-            trusted_proxies: file.trusted_proxies,
+            trusted_proxies: Proxies::parse(&file.trusted_proxies)?,
+            connections: file.connections,
             log: file.log,
             log_format: file.log_format,
             database_url: environment.secret("DATABASE_URL"),
@@ -242,6 +268,7 @@ impl Config {
             },
             webhook_shared_keys: shared_keys(environment)?,
             operating: Operating {
+                sign_in: file.sign_in,
                 approval: file.approval,
                 dispatch: file.dispatch,
                 api: file.api,

@@ -12,6 +12,7 @@ use super::{expiry, outcome, reconcile};
 use crate::audit::Actor;
 use crate::guard::{hold, incarnation};
 use crate::phone;
+use crate::speech::clips;
 use crate::state::AppState;
 use crate::twilio::{Exchange, SendOutcome};
 use crate::vault::TwilioCredentials;
@@ -163,7 +164,7 @@ fn announce(claimed: &Claimed) {
             tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, "handing a call to Twilio");
         }
         Load::Clip { clip, voice } => {
-            tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, clip, voice, "handing a call to Twilio");
+            tracing::info!(event = "twilio.call.create", %operation, attempt = number, to, %mode, clip = %clips::in_log(clip), voice, "handing a call to Twilio");
         }
     }
 }

@@ -157,7 +157,7 @@ impl Gateway {
             return Ok(Reply::Call(Answer::Nothing));
         };
         let verdict = answered.verdict.as_str();
-        tracing::info!(event = "gateway.call", sid, from, to, verdict, clip = answered.clip, mode = %self.calls().mode);
+        tracing::info!(event = "gateway.call", sid, from, to, verdict, clip = answered.clip.as_deref().map(clips::in_log).map(tracing::field::display), mode = %self.calls().mode);
         Ok(Reply::Call(self.heard(answered)))
     }
 
@@ -225,8 +225,8 @@ impl Gateway {
 
     /// Whose request it is, for the limit: behind a trusted proxy, the one that the proxy names.
     fn client(&self, parts: &Parts, peer: IpAddr) -> IpAddr {
-        let forwarded = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
-        client_address(peer.to_canonical(), forwarded, &self.settings().webhook_security.trusted_proxies)
+        let proxies = &self.settings().webhook_security.trusted_proxies;
+        client_address(peer, &parts.headers, |address| proxies.contains(&address))
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
@@ -20,7 +21,7 @@ use super::position::{self, Position};
 use super::{Line, line};
 use crate::access::{Access, Routes};
 use crate::auth::Permission;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::state::AppState;
 use crate::web::extract::Query;
 
@@ -69,6 +70,10 @@ async fn listen(
     let heard: Option<Position> = last.and_then(|value| value.parse().ok()).or(since);
     // Before reading: a change in between is told twice rather than never.
     let lines = app.live.subscribe();
+    // Pages that are merely open must leave connections to those who act.
+    if app.live.listeners() > (app.config.connections.get() * 3 / 4).max(1) {
+        return Err(too_many().into());
+    }
     let missed = match heard {
         Some(heard) => position::changed_since(&app.db, app.config.mode, heard).await?,
         // Whatever it shows may have changed since it was read.
@@ -77,8 +82,14 @@ async fn listen(
     let first = line(&app.db, &app.clock, app.config.mode, missed).await?;
     let first = stream::once(async move { event(&first).retry(RETRY) });
     let events = first.chain(rest(lines, app)).map(Ok::<_, Infallible>);
-    // A proxy that gathers what it passes on would make it late.
-    Ok(([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(events)).into_response())
+    // A proxy that gathers what it passes on would make it late; nobody keeps what is somebody's.
+    let headers = [(HeaderName::from_static("x-accel-buffering"), "no"), (CACHE_CONTROL, "no-store")];
+    Ok((headers, Sse::new(events)).into_response())
+}
+
+fn too_many() -> Problem {
+    let detail = "Too many pages are open at once for this one to hear what changes. Load it again to see the newest.";
+    Problem { retry_after: Some(5), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_pages", detail) }
 }
 
 /// What comes after the first line, until the stream has lived long enough or the service stops.

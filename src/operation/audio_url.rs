@@ -1,8 +1,9 @@
 //! The address of a recording that a call plays.
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use crate::config::Mode;
+use crate::outbound::public;
 use crate::twilio::twiml;
 
 /// An absolute address that Twilio can fetch, kept byte for byte: what is approved is this address, not what is found
@@ -25,6 +26,9 @@ pub enum InvalidAudioUrl {
     /// Twilio is to fetch it over the open network.
     #[error("The address must begin with https://, so that nobody can exchange the recording on its way.")]
     NotHttps,
+    /// One reader would take it for this host, another for that one.
+    #[error("The host is not written plainly. Write its name as it is, and an address as four numbers.")]
+    NotPlain,
     /// They would stand in the database, in the log of the other side, and on the approver's screen.
     #[error("The address contains a user name or password. Use a signed or public address instead.")]
     Credentials,
@@ -65,11 +69,15 @@ impl AudioUrl {
                 return Err(InvalidAudioUrl::NotPublic);
             }
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        let authority = authority(text);
+        if authority.is_some_and(|authority| authority.contains('@')) {
             return Err(InvalidAudioUrl::Credentials);
         }
         if url.fragment().is_some() {
             return Err(InvalidAudioUrl::Fragment);
+        }
+        if !authority.is_some_and(|written| is_plain(written, &url)) || text.contains('\\') {
+            return Err(InvalidAudioUrl::NotPlain);
         }
         match twiml::play(text) {
             Some(_) => Ok(Self(text.to_owned())),
@@ -88,24 +96,48 @@ impl AudioUrl {
     }
 }
 
-/// Whether a host is plainly not on the open network. A name may still lead anywhere; Twilio resolves it for itself.
+/// Names under which nothing is on the open network: reserved ones (RFC 6761, 6762, 8375), what ICANN set aside, and
+/// what networks use all the same.
+const LOCAL_NAMES: [&str; 10] = [
+    ".localhost",
+    ".localdomain",
+    ".local",
+    ".internal",
+    ".home.arpa",
+    ".intranet",
+    ".private",
+    ".corp",
+    ".home",
+    ".lan",
+];
+
+/// Whether a host is plainly not on the open network. A name may still lead anywhere: that is judged where it is looked
+/// up, and Twilio looks it up for itself.
 fn is_local(host: &Host<&str>) -> bool {
+    let closed = |address| public::why_not(address).is_some();
     match host {
         Host::Domain(name) => {
             let name = name.trim_end_matches('.');
-            name == "localhost" || [".localhost", ".local", ".internal"].iter().any(|end| name.ends_with(end))
+            // Without a dot it is one of the network's own.
+            !name.contains('.') || LOCAL_NAMES.iter().any(|end| name.ends_with(end))
         }
-        Host::Ipv4(address) => {
-            address.is_loopback() || address.is_private() || address.is_link_local() || address.is_unspecified()
-        }
-        Host::Ipv6(address) => {
-            address.is_loopback()
-                || address.is_unspecified()
-                || address.is_unique_local()
-                || address.is_unicast_link_local()
-                || address.to_ipv4_mapped().is_some_and(|address| is_local(&Host::Ipv4(address)))
-        }
+        Host::Ipv4(address) => closed((*address).into()),
+        Host::Ipv6(address) => closed((*address).into()),
     }
+}
+
+/// What stands between `://` and the path, as whoever reads by RFC 3986 finds it.
+fn authority(text: &str) -> Option<&str> {
+    text.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next())
+}
+
+/// Whether the host stands there as it is understood here. Browsers' rules read `2130706433`, `0x7f.1` and `%6c` as other
+/// readers do not, and what is approved must be what is fetched, whoever reads it.
+fn is_plain(written: &str, url: &Url) -> bool {
+    let without_port = &url[Position::BeforeHost..Position::AfterHost];
+    let with_default = url.port_or_known_default().map(|port| format!("{without_port}:{port}"));
+    let meant = &url[Position::BeforeHost..Position::AfterPort];
+    written.eq_ignore_ascii_case(meant) || with_default.is_some_and(|meant| written.eq_ignore_ascii_case(&meant))
 }
 
 impl std::fmt::Debug for AudioUrl {
@@ -151,6 +183,15 @@ mod tests {
             ("https://[::1]/a.mp3", InvalidAudioUrl::NotPublic),
             ("https://[::ffff:10.0.0.1]/a.mp3", InvalidAudioUrl::NotPublic),
             ("https://storage.internal/a.mp3", InvalidAudioUrl::NotPublic),
+            ("https://100.64.0.1/a.mp3", InvalidAudioUrl::NotPublic),
+            ("https://@example.com/a.mp3", InvalidAudioUrl::Credentials),
+            ("https://example.com\\@127.0.0.1/a.mp3", InvalidAudioUrl::Credentials),
+            ("https://example.com\\a.mp3", InvalidAudioUrl::NotPlain),
+            ("https://%65xample.com/a.mp3", InvalidAudioUrl::NotPlain),
+            ("https://16843009/a.mp3", InvalidAudioUrl::NotPlain),
+            ("https:example.com/a.mp3", InvalidAudioUrl::NotPlain),
+            ("https:///example.com/a.mp3", InvalidAudioUrl::NotPlain),
+            ("https://example.com:/a.mp3", InvalidAudioUrl::NotPlain),
             (&long, InvalidAudioUrl::TooLong),
         ] {
             assert_eq!(AudioUrl::parse(text, Mode::Live), Err(why), "{text}");

@@ -77,21 +77,22 @@ impl Account {
 
     /// A program to run as this account.
     ///
-    /// It gets no environment of ours, which holds secrets and settings of other databases, and a process group of its
-    /// own: Ctrl-C is for us, and we stop PostgreSQL after the last connection is closed.
+    /// It gets a process group of its own: Ctrl-C is for us, and we stop PostgreSQL after the last connection is closed.
     pub(super) fn command(self, program: &OsStr) -> Command {
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .env("LC_ALL", "C")
-            .current_dir("/")
-            .process_group(0);
+        let mut command = bare(program);
+        command.current_dir("/").process_group(0);
         if self != Self::ours() {
             command.uid(self.uid).gid(self.gid);
         }
         command
     }
+}
+
+/// A program that gets no environment of ours, which holds secrets and settings of other databases.
+pub(super) fn bare(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).env("LC_ALL", "C");
+    command
 }
 
 /// Runs a program to its end. It holds the lock as its standard input, so that whoever comes next waits for it even
@@ -111,6 +112,6 @@ pub(super) async fn run(mut command: Command, lock: File) -> Result<(), Error> {
 
 /// Asks the system's own `id`, which knows every source of accounts and not only `/etc/passwd`.
 async fn id(what: &str, name: &str) -> Option<u32> {
-    let output = Command::new("id").args([what, name]).output().await.ok()?;
+    let output = bare("id").args([what, name]).output().await.ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }

@@ -3,8 +3,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tokio::process::Command;
-
+use super::account::bare;
 use super::error::Error;
 
 /// Oldest PostgreSQL that the schema is written for (`nulls not distinct`, `merge`).
@@ -84,7 +83,7 @@ async fn version(folder: &Path) -> Option<u32> {
 }
 
 async fn output(program: &Path, argument: &str) -> Option<String> {
-    let output = Command::new(program).arg(argument).env("LC_ALL", "C").output().await.ok()?;
+    let output = bare(program).arg(argument).output().await.ok()?;
     output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()
 }
 

@@ -202,3 +202,84 @@ impl<'a> SignedUrl<'a> {
         expected.as_bytes().ct_eq(given.as_bytes()).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+
+    type Params = Vec<(String, String)>;
+
+    fn url() -> impl Strategy<Value = String> {
+        "https?://[a-z]{1,9}(\\.[a-z]{2,5}){0,2}(:[1-9][0-9]{0,3})?(/[a-zA-Z0-9%_.~-]{0,9}){1,4}(\\?[a-z]{1,5}=[a-zA-Z0-9%+]{0,9})?"
+    }
+
+    fn params() -> impl Strategy<Value = Params> {
+        btree_map("[A-Za-z]{1,12}", any::<String>(), 0..9).prop_map(|params| params.into_iter().collect())
+    }
+
+    fn key(text: &str) -> SecretString {
+        SecretString::from(text)
+    }
+
+    fn is_valid(url: &str, params: &[(String, String)], signature: &str, token: &SecretString) -> bool {
+        let request = Signed { url, signature, settings: None, body: Body::Form(params) };
+        verify(&request, &[token], &[]) == Some(SignedBy::AuthToken(0))
+    }
+
+    /// Another text, in one character.
+    fn with_one_changed(text: &str, at: Index) -> String {
+        let mut characters: Vec<char> = text.chars().collect();
+        let at = at.index(characters.len());
+        characters[at] = if characters[at] == 'x' { 'y' } else { 'x' };
+        characters.into_iter().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_we_sign_is_valid_in_any_order(url in url(), params in params(), token in "[0-9a-f]{32}") {
+            let (token, mut params) = (key(&token), params);
+            let signature = sign(&url, &params, &token).expect("a signature");
+            prop_assert!(is_valid(&url, &params, &signature, &token));
+            params.reverse();
+            prop_assert!(is_valid(&url, &params, &signature, &token), "a form has no order");
+        }
+
+        #[test]
+        fn one_change_anywhere_makes_it_void(
+            url in url(), params in params(), token in "[0-9a-f]{32}", at: Index, which: Index, added in "[a-z]{1,5}",
+        ) {
+            let token_text = token;
+            let token = key(&token_text);
+            let signature = sign(&url, &params, &token).expect("a signature");
+            let refused = |url: &str, params: &[(String, String)], signature: &str, token: &SecretString| {
+                !is_valid(url, params, signature, token)
+            };
+            let path = url.find("://").map(|scheme| scheme + 3).and_then(|host| url[host..].find('/').map(|path| host + path));
+            let (before, path) = url.split_at(path.expect("a path"));
+            let other = format!("{before}{}", with_one_changed(path, at));
+            prop_assert!(refused(&other, &params, &signature, &token), "{}", other);
+            let longer = [url.as_str(), &added].concat();
+            prop_assert!(refused(&longer, &params, &signature, &token), "{}", longer);
+            prop_assert!(refused(&url.replacen("://", "://x", 1), &params, &signature, &token), "another host");
+            prop_assert!(refused(&url, &params, &with_one_changed(&signature, at), &token));
+            prop_assert!(refused(&url, &params, "", &token));
+            prop_assert!(refused(&url, &params, &signature, &key(&with_one_changed(&token_text, at))));
+            prop_assert!(refused(&url, &params, &signature, &key("")), "an empty key is no key");
+            let more: Params = params.iter().cloned().chain([(format!("zzz{added}"), added.clone())]).collect();
+            prop_assert!(refused(&url, &more, &signature, &token), "one more");
+            if !params.is_empty() {
+                let which = which.index(params.len());
+                let mut less = params.clone();
+                less.remove(which);
+                prop_assert!(refused(&url, &less, &signature, &token), "one less");
+                let mut other = params.clone();
+                other[which].1.push('x');
+                prop_assert!(refused(&url, &other, &signature, &token), "another value");
+            }
+        }
+    }
+}

@@ -24,10 +24,10 @@ pub(crate) fn routes() -> Routes {
     let keeper = Access::Caller(Permission::ManageVault);
     Routes::new()
         .get("/api/vault", keeper, list)
-        .post("/api/vault/verify", keeper, verify)
-        .put("/api/vault/{name}", keeper, set)
-        .delete("/api/vault/{name}", keeper, remove)
-        .post("/api/vault/{name}/revoke-previous", keeper, revoke_previous)
+        .post("/api/vault/verify", keeper.confirmed(), verify)
+        .put("/api/vault/{name}", keeper.confirmed(), set)
+        .delete("/api/vault/{name}", keeper.confirmed(), remove)
+        .post("/api/vault/{name}/revoke-previous", keeper.confirmed(), revoke_previous)
 }
 
 /// What documents say of these addresses.

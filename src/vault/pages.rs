@@ -9,7 +9,7 @@ use super::api::{no_key_to_verify, nothing_to_verify};
 use super::views::{Card, Outcome, RemovePage, SpeechOutcome, VaultPage};
 use super::{EntryState, SpeechVerification, VaultError, VaultName, Verification};
 use crate::access::{Access, Routes};
-use crate::auth::Permission;
+use crate::auth::{Permission, confirmation};
 use crate::config::Mode;
 use crate::error::{Problem, Result};
 use crate::visit::Visit;
@@ -23,17 +23,17 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .get("/dashboard/settings", reader, show)
         .get("/dashboard/settings/vault/verify", reader, go_back)
-        .post("/dashboard/settings/vault/verify", keeper, verify)
+        .post("/dashboard/settings/vault/verify", keeper.confirmed(), verify)
         .get("/dashboard/settings/vault/verify-elevenlabs", reader, go_back)
-        .post("/dashboard/settings/vault/verify-elevenlabs", keeper, verify_elevenlabs)
+        .post("/dashboard/settings/vault/verify-elevenlabs", keeper.confirmed(), verify_elevenlabs)
         .get("/dashboard/settings/vault/wrap", reader, go_back)
-        .post("/dashboard/settings/vault/wrap", keeper, wrap)
+        .post("/dashboard/settings/vault/wrap", keeper.confirmed(), wrap)
         .get("/dashboard/settings/vault/{name}", reader, go_back)
-        .post("/dashboard/settings/vault/{name}", keeper, set)
+        .post("/dashboard/settings/vault/{name}", keeper.confirmed_by_form(), set)
         .get("/dashboard/settings/vault/{name}/remove", keeper, ask_to_remove)
-        .post("/dashboard/settings/vault/{name}/remove", keeper, remove)
+        .post("/dashboard/settings/vault/{name}/remove", keeper.confirmed(), remove)
         .get("/dashboard/settings/vault/{name}/revoke-previous", reader, go_back)
-        .post("/dashboard/settings/vault/{name}/revoke-previous", keeper, revoke_previous)
+        .post("/dashboard/settings/vault/{name}/revoke-previous", keeper.confirmed(), revoke_previous)
 }
 
 #[derive(Deserialize)]
@@ -175,6 +175,7 @@ async fn page(visit: &Visit, status: StatusCode, beside: Beside) -> Result<Respo
     let page = VaultPage {
         frame: visit.frame(Place::Settings).await?,
         may_manage,
+        proof: confirmation::asked_soon(&visit.principal),
         twilio,
         elevenlabs,
         keys: visit.app.vault.keys().await?,

@@ -54,6 +54,7 @@ impl VaultPage {
         Self {
             frame: Frame::sample_admin(Place::Settings),
             may_manage: true,
+            proof: None,
             twilio: vec![
                 card(VaultName::TwilioAccountSid, EntryState::Stored),
                 card(VaultName::TwilioAuthToken, EntryState::Stored),

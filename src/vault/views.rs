@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::wrapping::Wrapping;
 use super::{Entry, EntryState, Finding, KeyUse, SpeechVerification, VaultName, Verification};
+use crate::auth::confirmation::Proof;
 use crate::web::frame::{FormError, Frame, Tone, errors_of};
 use crate::web::settings_tabs::SettingsTab;
 use crate::web::text;
@@ -15,6 +16,8 @@ use crate::web::text;
 pub(crate) struct VaultPage {
     pub(crate) frame: Frame,
     pub(crate) may_manage: bool,
+    /// What the forms ask for that take a value, which is kept nowhere while somebody confirms elsewhere.
+    pub(crate) proof: Option<Proof>,
     pub(crate) twilio: Vec<Card>,
     pub(crate) elevenlabs: Vec<Card>,
     /// The master keys, the primary one first.
@@ -33,6 +36,9 @@ pub(crate) struct VaultPage {
     pub(crate) is_speech_emulated: bool,
     pub(crate) now: OffsetDateTime,
 }
+
+/// What is said of the field in which its keeper shows again who they are: a wrong one is told on a page of its own.
+const NO_TEXTS: [&str; 0] = [];
 
 /// The step before an entry is removed.
 #[derive(Template)]
@@ -112,6 +118,11 @@ impl EntryState {
 }
 
 impl Card {
+    /// The id of the field in which its keeper shows again who they are.
+    fn proof_id(&self) -> String {
+        format!("{}-proof", self.name())
+    }
+
     fn name(&self) -> VaultName {
         self.entry.name
     }

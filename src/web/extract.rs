@@ -12,6 +12,9 @@ use crate::error::{FieldProblem, Problem};
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
+/// Most fields of a form: the largest of ours has one for each of fifty operations, and a few.
+const FIELDS: usize = 100;
+
 /// The fields of a posted form.
 #[derive(Debug)]
 pub struct Form<T>(pub T);
@@ -62,6 +65,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
             return Err(unsupported("application/x-www-form-urlencoded"));
         }
         let body = read_body(request, state).await?;
+        refuse_many(&body)?;
         serde_urlencoded::from_bytes(&body).map(Self).map_err(|error| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -130,7 +134,49 @@ pub(crate) fn has_content_type(headers: &HeaderMap, expected: &str) -> bool {
     declared.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(expected))
 }
 
+/// Counted before anything is made of them.
+fn refuse_many(fields: &[u8]) -> Result<(), Problem> {
+    if fields.split(|byte| *byte == b'&').count() <= FIELDS {
+        return Ok(());
+    }
+    let detail = format!("There are more than {FIELDS} fields. Send fewer at once.");
+    Err(Problem::new(StatusCode::BAD_REQUEST, "too_many_fields", detail))
+}
+
 fn unsupported(expected: &str) -> Problem {
     let detail = format!("The body must be {expected}. Set the Content-Type header.");
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    type Fields = Vec<(String, String)>;
+
+    async fn read(count: usize) -> Result<usize, Problem> {
+        let request = Request::post("/").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let body = Body::from(vec!["a=b"; count].join("&"));
+        Form::<Fields>::from_request(request.body(body).expect("a request"), &()).await.map(|Form(fields)| fields.len())
+    }
+
+    #[tokio::test]
+    async fn a_form_has_a_hundred_fields_at_most() {
+        assert_eq!(read(100).await.ok(), Some(100));
+        let refused = read(101).await.expect_err("too many");
+        assert_eq!((refused.status, refused.code), (StatusCode::BAD_REQUEST, "too_many_fields"));
+    }
+
+    #[tokio::test]
+    async fn json_that_is_nested_without_end_is_refused() {
+        for (depth, accepted) in [(100, true), (129, false), (30_000, false)] {
+            let request = Request::post("/").header(header::CONTENT_TYPE, "application/json");
+            let body = Body::from(["[".repeat(depth), "]".repeat(depth)].concat());
+            let request = request.body(body).expect("a request");
+            let read = <Json<serde_json::Value> as FromRequest<()>>::from_request(request, &()).await;
+            assert_eq!(read.is_ok(), accepted, "{depth}");
+        }
+    }
 }

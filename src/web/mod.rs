@@ -13,7 +13,8 @@ pub(crate) mod headers;
 pub(crate) mod health;
 mod origin;
 pub(crate) mod preferences;
-mod problems;
+pub(crate) mod problems;
+pub mod server;
 pub(crate) mod settings_tabs;
 mod size;
 pub(crate) mod text;
@@ -38,14 +39,15 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The layers around every route, the outermost first:
 ///
-/// 1. correlation id: names the request in its answer and in every log line, and logs its end;
-/// 2. figures: counts the request by its route and status, and measures it;
-/// 3. problems: writes the body of every refusal, as a document or as a page;
-/// 4. panics: a bug in one handler answers 500 and takes nothing else down;
-/// 5. client: whose address it is, believing only configured proxies;
-/// 6. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
-/// 7. size: a body over the limit is refused, in a way that its sender can hear;
-/// 8. compression: pages and what they load, where the browser takes it.
+/// 1. headers: what a browser may do with any answer, whichever layer made it;
+/// 2. correlation id: names the request in its answer and in every log line, and logs its end;
+/// 3. figures: counts the request by its route and status, and measures it;
+/// 4. problems: writes the body of every refusal, as a document or as a page;
+/// 5. panics: a bug in one handler answers 500 and takes nothing else down;
+/// 6. client: whose address it is, believing only configured proxies;
+/// 7. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
+/// 8. size: an address or a body over the limit is refused, in a way that its sender can hear;
+/// 9. compression: pages and what they load, where the browser takes it.
 pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
     router
         .layer(compression::layer())
@@ -56,6 +58,7 @@ pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
         .layer(from_fn_with_state(app.config.mode, problems::write))
         .layer(from_fn_with_state(app.metrics.clone(), requests::count))
         .layer(from_fn(correlation::name))
+        .layer(from_fn_with_state(Https(app.public_url.is_https()), headers::protect))
 }
 
 /// What is answered until the database was reached: alive, and come back in a second.

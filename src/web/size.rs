@@ -1,4 +1,5 @@
-//! The size of a request: its body is read once, whole and bounded, before anything is looked up.
+//! The size of a request: its address is bounded, and its body is read once, whole and bounded, before anything is looked
+//! up.
 
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use zeroize::Zeroizing;
 
 use crate::error::Problem;
 
+/// Longest address with its query, in bytes: the longest of ours is a page of results with every filter.
+const ADDRESS_LIMIT: usize = 8 * 1024;
+
 /// Largest request body in bytes; the longest message with all its fields is well under it.
 const LIMIT: usize = 64 * 1024;
 
@@ -25,9 +29,12 @@ const LEFTOVER_LIMIT: usize = 16 * 1024 * 1024;
 /// Longest that this may take.
 const LEFTOVER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads the body, or refuses it: 413 over the limit, 408 where it does not come, 400 where it ends early.
+/// Reads the body, or refuses it: 414 with too long an address, 413 over the limit, 408 where it does not come, 400 where it ends early.
 pub(super) async fn limit(request: Request, next: Next) -> Response {
     let (parts, mut body) = request.into_parts();
+    if parts.uri.path_and_query().is_some_and(|address| address.as_str().len() > ADDRESS_LIMIT) {
+        return address_too_long().into_response();
+    }
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let read = if length.is_some_and(|length: u64| length > LIMIT as u64) {
         Err(too_large())
@@ -74,6 +81,14 @@ async fn throw_away(body: &mut Body) {
             return;
         }
     }
+}
+
+pub(super) fn address_too_long() -> Problem {
+    Problem::new(
+        StatusCode::URI_TOO_LONG,
+        "address_too_long",
+        "The address is longer than 8 KiB. Ask for less at once.",
+    )
 }
 
 fn too_large() -> Problem {

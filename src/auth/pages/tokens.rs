@@ -24,9 +24,9 @@ pub(super) fn routes() -> Routes {
     let person = Access::Person(Permission::ReadOperations);
     Routes::new()
         .get(LIST, person, show)
-        .post(LIST, person, create)
+        .post(LIST, person.confirmed(), create)
         .get("/dashboard/settings/tokens/{id}/rotate", person, ask_to_rotate)
-        .post("/dashboard/settings/tokens/{id}/rotate", person, rotate)
+        .post("/dashboard/settings/tokens/{id}/rotate", person.confirmed(), rotate)
         .get("/dashboard/settings/tokens/{id}/revoke", person, ask_to_revoke)
         .post("/dashboard/settings/tokens/{id}/revoke", person, revoke)
 }

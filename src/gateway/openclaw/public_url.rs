@@ -3,7 +3,7 @@
 use url::{Host, Url};
 
 use super::finding::Findings;
-use crate::operation::audio_look::public;
+use crate::outbound::public;
 
 /// Names that nobody outside can resolve.
 const PRIVATE_NAMES: [&str; 5] = ["localhost", "local", "internal", "lan", "home.arpa"];

@@ -1,20 +1,16 @@
-//! The request: to an address that was checked, for its headers alone.
+//! The request, for the headers alone, and what they say.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use reqwest::Response;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName};
-use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
-use url::{Host, Url};
+use url::Url;
 
-use super::public;
 use super::store::AudioLook;
 use crate::config::Mode;
-use crate::tls;
+use crate::outbound::{Guarded, Stopped};
 
 /// Longest that a look may take, with its turn, the name, the connection and the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,8 +38,7 @@ const PLAYABLE: [&str; 10] = [
 /// Looks at recordings, a few at a time.
 #[derive(Clone, Debug)]
 pub struct Looker {
-    mode: Mode,
-    tls: rustls::ClientConfig,
+    client: Guarded,
     turns: Arc<Semaphore>,
 }
 
@@ -56,20 +51,10 @@ pub(super) enum Looked {
     Forbidden(String),
 }
 
-/// Where a host is.
-#[derive(Debug, PartialEq, Eq)]
-enum Resolved {
-    At(Vec<SocketAddr>),
-    /// It leads off the open network.
-    Forbidden(String),
-    /// Nobody knows, or asking would leave the machine.
-    Unknown(String),
-}
-
 impl Looker {
     /// Prepares to look; nothing is sent.
     pub fn new(mode: Mode) -> anyhow::Result<Self> {
-        Ok(Self { mode, tls: tls::client()?, turns: Arc::new(Semaphore::new(AT_ONCE)) })
+        Ok(Self { client: Guarded::new(mode)?, turns: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 
     /// Looks at an address.
@@ -81,79 +66,19 @@ impl Looker {
         let looking = async {
             let _turn = self.turns.acquire().await;
             let Ok(url) = Url::parse(url) else { return Looked::Done(AudioLook::failed("This is not a web address.")) };
-            match self.resolve(&url).await {
-                Resolved::At(addresses) => Looked::Done(self.head(url, &addresses).await),
-                Resolved::Forbidden(why) => Looked::Forbidden(why),
-                Resolved::Unknown(why) => Looked::Done(AudioLook::failed(why)),
-            }
+            Looked::Done(match self.client.head(url, TIMEOUT).await {
+                Ok(answer) => seen(&answer),
+                Err(Stopped::Forbidden(why)) => return Looked::Forbidden(why),
+                Err(Stopped::NotAsked(why) | Stopped::Unknown(why)) => AudioLook::failed(why),
+                Err(Stopped::Failed(error)) => {
+                    tracing::debug!(event = "audio_look.failed", error = format!("{error:#}"), "nothing was seen");
+                    AudioLook::failed(
+                        "Its server could not be reached, or its certificate is not valid. Check the address.",
+                    )
+                }
+            })
         };
         tokio::time::timeout(TIMEOUT, looking).await.unwrap_or_else(|_| Looked::Done(late()))
-    }
-
-    /// Finds the addresses of a host, once: what is checked here is what is connected to.
-    async fn resolve(&self, url: &Url) -> Resolved {
-        let port = url.port_or_known_default().unwrap_or(443);
-        let at = |addresses: &[IpAddr]| addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
-        let found: Vec<SocketAddr> = match (url.host(), self.mode) {
-            (Some(Host::Ipv4(address)), _) => at(&[address.into()]),
-            (Some(Host::Ipv6(address)), _) => at(&[address.into()]),
-            (Some(Host::Domain("localhost")), _) => at(&[Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
-            (Some(Host::Domain(name)), Mode::Live) => match tokio::net::lookup_host((name, port)).await {
-                Ok(found) => found.collect(),
-                Err(_) => return Resolved::Unknown(format!("The name {name} leads nowhere. Check the address.")),
-            },
-            // In the sandbox no name is looked up: whoever would be asked for it may be elsewhere.
-            (Some(Host::Domain(_)) | None, _) => Vec::new(),
-        };
-        self.judge(found)
-    }
-
-    /// All of them, or none: a client may choose any.
-    fn judge(&self, found: Vec<SocketAddr>) -> Resolved {
-        match self.mode {
-            Mode::Sandbox if found.is_empty() || !found.iter().all(|address| address.ip().is_loopback()) => {
-                Resolved::Unknown(
-                    "Nobody looked: in sandbox mode nothing leaves this machine, and the address is elsewhere."
-                        .to_owned(),
-                )
-            }
-            Mode::Live if found.is_empty() => Resolved::Unknown("Its host has no address. Check the name.".to_owned()),
-            Mode::Live => {
-                let closed = found.iter().find_map(|address| Some((address.ip(), public::why_not(address.ip())?)));
-                closed.map_or(Resolved::At(found), |(address, why)| {
-                    Resolved::Forbidden(format!("It leads to {address}, which {why}."))
-                })
-            }
-            Mode::Sandbox => Resolved::At(found),
-        }
-    }
-
-    /// Asks for the headers, of one of these addresses and no other, whatever the name leads to by now. TLS checks the name.
-    async fn head(&self, url: Url, addresses: &[SocketAddr]) -> AudioLook {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(self.tls.clone())
-            .http1_only()
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .timeout(TIMEOUT)
-            .user_agent(concat!("mission-control/", env!("CARGO_PKG_VERSION")));
-        let client = match url.host() {
-            Some(Host::Domain(name)) => client.resolve_to_addrs(name, addresses),
-            _ => client,
-        };
-        let asked =
-            async { client.build().context("the HTTP client")?.head(url).send().await.map_err(anyhow::Error::from) };
-        match asked.await {
-            Ok(answer) => seen(&answer),
-            Err(error) => {
-                tracing::debug!(event = "audio_look.failed", error = format!("{error:#}"), "nothing was seen");
-                AudioLook::failed(
-                    "Its server could not be reached, or its certificate is not valid. Check the address.",
-                )
-            }
-        }
     }
 }
 
@@ -218,33 +143,6 @@ mod tests {
         Looker::new(mode).expect("a looker")
     }
 
-    fn at(addresses: &[&str]) -> Vec<SocketAddr> {
-        addresses.iter().map(|address| address.parse().expect("an address")).collect()
-    }
-
-    #[test]
-    fn one_closed_address_closes_a_host_in_live_mode() {
-        let live = looker(Mode::Live);
-        let open = at(&["1.1.1.1:443", "[2606:4700::1111]:443"]);
-        assert_eq!(live.judge(open.clone()), Resolved::At(open.clone()));
-        for closed in ["127.0.0.1:443", "10.0.0.7:443", "[::1]:443", "[::ffff:169.254.169.254]:443"] {
-            let judged = live.judge([open.clone(), at(&[closed])].concat());
-            assert!(matches!(judged, Resolved::Forbidden(_)), "{closed}: {judged:?}");
-        }
-        assert!(matches!(live.judge(Vec::new()), Resolved::Unknown(_)));
-    }
-
-    #[tokio::test]
-    async fn nothing_leaves_the_machine_in_sandbox_mode() {
-        let sandbox = looker(Mode::Sandbox);
-        for elsewhere in ["https://example.com/a.mp3", "http://1.1.1.1/a.mp3", "http://10.0.0.7/", "http://0.0.0.0/"] {
-            let Looked::Done(look) = sandbox.look(elsewhere).await else { panic!("{elsewhere}") };
-            assert!(look.problem.is_some_and(|problem| problem.contains("Nobody looked")), "{elsewhere}");
-        }
-        let here = sandbox.resolve(&"http://localhost:81/a".parse().expect("a URL")).await;
-        assert_eq!(here, Resolved::At(at(&["127.0.0.1:81", "[::1]:81"])));
-    }
-
     type Serve = fn(HeaderMap) -> Answer;
 
     /// Serves one answer on a port of its own, and answers the port.
@@ -263,18 +161,6 @@ mod tests {
             Looked::Done(look) => look,
             Looked::Forbidden(why) => panic!("{why}"),
         }
-    }
-
-    #[tokio::test]
-    async fn the_connection_goes_to_the_checked_address_and_the_name_stays() {
-        let port = serving(|headers| {
-            let host = headers["host"].to_str().unwrap_or_default().to_owned();
-            ([("content-type", "audio/mpeg".to_owned()), ("etag", host)], "").into_response()
-        })
-        .await;
-        let url = format!("http://audio.invalid:{port}/a.mp3").parse().expect("a URL");
-        let look = looker(Mode::Live).head(url, &at(&["127.0.0.1:1"])).await;
-        assert_eq!(look.etag, Some(format!("audio.invalid:{port}")), "{look:?}");
     }
 
     #[tokio::test]

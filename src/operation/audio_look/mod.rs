@@ -3,7 +3,6 @@
 //! only an address that nobody may fetch is refused.
 
 mod look;
-pub(crate) mod public;
 mod store;
 
 pub use look::Looker;

@@ -16,6 +16,9 @@ const BY_MODE: &str = "by_mode";
 
 const ON_OFF: &[(&str, &str)] = &[("true", "On"), ("false", "Off")];
 
+const SECOND_FACTOR: &[(&str, &str)] =
+    &[("optional", "Nobody needs one"), ("approvers", "Approvers and admins"), ("everyone", "Everybody")];
+
 const ON_UNKNOWN: &[(&str, &str)] = &[("auto", "Send again, at most twice"), ("person", "A person decides")];
 
 /// What the program has without any file, environment or change.

@@ -29,6 +29,11 @@ pub(crate) fn path(clip: &str) -> String {
     format!("/api/public/call-audio/{clip}")
 }
 
+/// A clip in a log line: enough to tell it from others, and too little to hear it by.
+pub(crate) fn in_log(clip: &str) -> impl std::fmt::Display {
+    std::fmt::from_fn(move |f| write!(f, "{}…", clip.get(..6).unwrap_or_default()))
+}
+
 /// Where the call of this attempt finds it: an address of its own, so that no cache answers for us and a fetch is known
 /// to be this attempt's.
 pub(crate) fn address_for_attempt(public_url: &PublicUrl, clip: &str, attempt: AttemptId) -> String {

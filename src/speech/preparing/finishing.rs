@@ -11,6 +11,7 @@ use crate::id::OperationId;
 use crate::operation::content::{Content, ContentDigest, Payload, hex};
 use crate::operation::speech::{SpeakerId, SpeechText, Spoken};
 use crate::phone::{PhoneNumber, mask};
+use crate::speech::clips;
 use crate::state::AppState;
 
 /// An operation whose clip is not awaited any more.
@@ -116,8 +117,8 @@ async fn complete(app: &AppState, awaiting: &Awaiting, clip_hash: [u8; 32]) -> a
     }
     tx.commit().await?;
     let event = if verdict.is_granted() { "approval.granted" } else { "approval.held" };
-    let (rule, mode, clip) = (verdict.rule(), app.config.mode, &awaiting.clip);
-    tracing::info!(event, %operation, rule, to = mask(awaiting.to.as_str()), %mode, clip, "its speech was made");
+    let (rule, mode, clip) = (verdict.rule(), app.config.mode, clips::in_log(&awaiting.clip));
+    tracing::info!(event, %operation, rule, to = mask(awaiting.to.as_str()), %mode, %clip, "its speech was made");
     app.changes.announce(operation);
     if verdict.is_granted() {
         app.changes.wake();

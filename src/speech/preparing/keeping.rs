@@ -39,7 +39,7 @@ pub(super) async fn keep(app: &AppState, leased: &Leased, audio: &Bytes) -> Resu
         match clips::keep(&app.db, &app.clips, &leased.clip, audio.clone()).await {
             Ok(kept) => return Ok(kept),
             Err(error) => {
-                tracing::warn!(event = "voice.not_kept", clip = leased.clip, %error, "trying again");
+                tracing::warn!(event = "voice.not_kept", clip = %clips::in_log(&leased.clip), %error, "trying again");
                 last = match error {
                     KeepError::Database(_) => "the database did not answer".to_owned(),
                     KeepError::Store(error) => error.to_string(),
@@ -66,7 +66,7 @@ pub(super) async fn ready(
         match mark_ready(app, leased, content_hash, synthesis).await {
             Ok(()) => return Ok(()),
             Err(error) => {
-                tracing::warn!(event = "voice.not_kept", clip = leased.clip, %error, "trying again");
+                tracing::warn!(event = "voice.not_kept", clip = %clips::in_log(&leased.clip), %error, "trying again");
                 last = Some(error);
             }
         }

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::clock::interval;
+use crate::speech::clips;
 use crate::state::AppState;
 
 /// How long a process that fell silent keeps a clip to itself.
@@ -171,7 +172,7 @@ pub(super) async fn note(app: &AppState, leased: &Leased, failure: &Failure) {
         None => fail(app, leased, failure).await,
     };
     if let Err(error) = noted {
-        tracing::warn!(event = "voice.not_noted", clip = leased.clip, %error, "it is tried again when its lease ran out");
+        tracing::warn!(event = "voice.not_noted", clip = %clips::in_log(&leased.clip), %error, "it is tried again when its lease ran out");
     }
 }
 

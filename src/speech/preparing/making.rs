@@ -7,6 +7,7 @@ use tracing::Instrument as _;
 
 use super::lease::{self, Failure, Leased, pause};
 use super::{NO_KEY, keeping};
+use crate::speech::clips;
 use crate::speech::elevenlabs::{ElevenLabsError, Order, Synthesis};
 use crate::state::AppState;
 
@@ -59,12 +60,12 @@ async fn synthesise(app: &AppState, leased: &Leased) -> Result<Synthesis, Failur
         Ok(synthesis) => {
             let (bytes, request) = (synthesis.audio.len(), synthesis.request_id.as_deref());
             let charged = synthesis.characters;
-            tracing::info!(event = "voice.call.synthesize", outcome = "made", clip, voice, model, characters, charged, bytes, request, %mode, "made speech of a text");
+            tracing::info!(event = "voice.call.synthesize", outcome = "made", clip = %clips::in_log(clip), voice, model, characters, charged, bytes, request, %mode, "made speech of a text");
             Ok(synthesis)
         }
         Err(error) => {
             let (outcome, reason) = (error.code(), error.to_string());
-            tracing::warn!(event = "voice.call.synthesize", outcome, clip, voice, model, characters, tries, reason, %mode, "no speech was made");
+            tracing::warn!(event = "voice.call.synthesize", outcome, clip = %clips::in_log(clip), voice, model, characters, tries, reason, %mode, "no speech was made");
             Err(failure(&error, *tries))
         }
     }

@@ -5,6 +5,7 @@ mod accessibility;
 mod budgets;
 mod driver;
 mod furnished;
+mod hostile;
 mod journeys;
 mod pages;
 mod vendored;

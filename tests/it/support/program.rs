@@ -14,10 +14,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The program with these arguments, and of the environment only what is given.
 pub(crate) fn program(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mission-control"));
-    command.args(arguments).env_clear().envs(environment.iter().copied());
-    // To find PostgreSQL's programs by.
+    // To find PostgreSQL's programs by, unless the test has another.
     #[expect(clippy::disallowed_methods, reason = "no setting: the search path of the test itself")]
-    command.env("PATH", std::env::var("PATH").unwrap_or_default());
+    command.args(arguments).env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
+    command.envs(environment.iter().copied());
     command
 }
 

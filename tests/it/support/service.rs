@@ -11,6 +11,7 @@ use mission_control::clock::Clock;
 use mission_control::config::{Config, Environment};
 use mission_control::sandbox::Pace;
 use mission_control::state::AppState;
+use mission_control::web::server::Limits;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -74,6 +75,7 @@ pub(crate) struct Setup {
     pace: Pace,
     clock: Clock,
     way: PgConnectOptions,
+    limits: Limits,
     data_dir: std::sync::Arc<tempfile::TempDir>,
     database: std::sync::Arc<Database>,
 }
@@ -87,7 +89,8 @@ impl Setup {
         environment.set(RATE, UNLIMITED);
         let database = std::sync::Arc::new(fresh_database().await);
         let way = database.options.clone();
-        Self { environment, pace: Pace::Immediate, clock: Clock::manual(), way, data_dir, database }
+        let limits = Limits::RECOMMENDED;
+        Self { environment, pace: Pace::Immediate, clock: Clock::manual(), way, limits, data_dir, database }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -97,6 +100,12 @@ impl Setup {
 
     pub(crate) fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
+        self
+    }
+
+    /// Lets connections be held as long as this.
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -128,6 +137,7 @@ impl Setup {
             clock: self.clock.clone(),
             pace: self.pace,
             password_cost: CHEAP,
+            limits: self.limits,
         };
         let running = Running::start(start).expect("a service");
         let client = reqwest::Client::builder()
@@ -153,7 +163,8 @@ impl Service {
         environment.set(RATE, UNLIMITED);
         let (data_dir, database) = (std::sync::Arc::clone(&self.data_dir), std::sync::Arc::clone(&self.database));
         let way = database.options.clone();
-        Setup { environment, pace: Pace::Immediate, clock: self.clock.clone(), way, data_dir, database }
+        let (pace, clock, limits) = (Pace::Immediate, self.clock.clone(), Limits::RECOMMENDED);
+        Setup { environment, pace, clock, way, limits, data_dir, database }
     }
 
     pub(crate) async fn until_ready(&mut self) -> anyhow::Result<()> {

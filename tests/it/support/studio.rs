@@ -32,6 +32,7 @@ pub(crate) struct Studio {
 }
 
 struct Inner {
+    name: String,
     asked: Mutex<Vec<Value>>,
     refusals: Mutex<VecDeque<StatusCode>>,
     gate: Semaphore,
@@ -47,8 +48,13 @@ impl Studio {
 
     /// One that speaks when it is released.
     pub(crate) async fn closed() -> Self {
-        let gate = Semaphore::new(0);
-        let inner = Arc::new(Inner { asked: Mutex::default(), refusals: Mutex::default(), gate });
+        Self::named("Studio").await
+    }
+
+    /// The same, whose voice has this name.
+    pub(crate) async fn named(name: &str) -> Self {
+        let (gate, name) = (Semaphore::new(0), name.to_owned());
+        let inner = Arc::new(Inner { name, asked: Mutex::default(), refusals: Mutex::default(), gate });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Router::new()
@@ -78,8 +84,8 @@ impl Studio {
     }
 }
 
-async fn voices() -> Response {
-    let voice = json!({ "voice_id": VOICE, "name": "Studio", "category": "cloned" });
+async fn voices(State(inner): State<Arc<Inner>>) -> Response {
+    let voice = json!({ "voice_id": VOICE, "name": inner.name, "category": "cloned" });
     json_answer(StatusCode::OK, &json!({ "voices": [voice], "has_more": false, "total_count": 1 }))
 }
 

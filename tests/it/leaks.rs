@@ -1,0 +1,247 @@
+//! The program as an operator runs it, telling everything that it can tell: its log at `trace`, its arguments, and what its
+//! children get from it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use mission_control::config::{Config, Environment};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::secrets::Canary;
+use crate::support::client_builder;
+use crate::support::installation::call;
+use crate::support::program::{Running, run};
+use crate::support::service::{eventually, text};
+
+const MASTER_KEY: &str = "9hZkQ1xW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3vB5M=";
+const ACCOUNT_SID: &str = "ACfeedfacecafebeef0000000000000001";
+const AUTH_TOKEN: &str = "feedfacecafebeef1ea4ed0c0ffee001";
+const STORED_AUTH_TOKEN: &str = "feedfacecafebeef1ea4ed0c0ffee002";
+const ELEVENLABS_KEY: &str = "sk_feedface_1ea4_canary_2718281828";
+const SHARED_KEY: &str = "shared-key-canary-feedface-577215";
+const WRONG_PASSWORD: &str = "wrong-password-canary-feedface";
+const TOKEN_OF_COMMANDS: &str = "mc_feedface0canary0of0the0commands0000000000";
+
+fn environment<'a>(folder: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("PATH", path),
+        ("MISSION_CONTROL_DATA_DIR", folder),
+        ("MISSION_CONTROL_LISTEN", "127.0.0.1:0"),
+        ("MISSION_CONTROL_LOG", "trace"),
+        ("MISSION_CONTROL_MASTER_KEY", "canary:9hZkQ1xW3eR5tY7uI9oP1aS3dF5gH7jK9lZ1xC3vB5M="),
+        ("MISSION_CONTROL_WEBHOOK_SHARED_KEYS", "id:shared-key-canary-feedface-577215"),
+        ("MISSION_CONTROL_TOKEN", TOKEN_OF_COMMANDS),
+        ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),
+        ("TWILIO_AUTH_TOKEN", AUTH_TOKEN),
+        ("TWILIO_PHONE_NUMBER", "+15005550006"),
+        ("ELEVENLABS_API_KEY", ELEVENLABS_KEY),
+    ]
+}
+
+fn secrets_of_the_environment() -> Vec<Canary> {
+    vec![
+        Canary::new("master key", MASTER_KEY),
+        Canary::new("auth token", AUTH_TOKEN),
+        Canary::new("key of ElevenLabs", ELEVENLABS_KEY),
+        Canary::new("shared key", SHARED_KEY),
+        Canary::new("token of commands", TOKEN_OF_COMMANDS),
+    ]
+}
+
+/// Programs of these names before all others, which write down what they get and then do what the real ones do.
+fn listening_programs(folder: &Path) -> String {
+    #[expect(clippy::disallowed_methods, reason = "no setting: the search path of the test itself")]
+    let path = std::env::var("PATH").unwrap_or_default();
+    fs::create_dir_all(folder).expect("a folder");
+    for program in ["pg_config", "id", "test"] {
+        let found = folder.join(program);
+        let heard = folder.join(format!("{program}.heard"));
+        let script = format!(
+            "#!/bin/sh\n{{ env; echo \"$@\"; }} >>'{}'\nPATH='{path}' exec {program} \"$@\"\n",
+            heard.display()
+        );
+        fs::write(&found, script).expect("a program");
+        fs::set_permissions(&found, fs::Permissions::from_mode(0o755)).expect("it may run");
+        fs::write(&heard, "").expect("a file");
+        fs::set_permissions(&heard, fs::Permissions::from_mode(0o666)).expect("anybody may add");
+    }
+    format!("{}:{path}", folder.display())
+}
+
+/// The processes that this one started, and those that they did.
+fn descendants(of: u32) -> Vec<u32> {
+    let parent = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()
+    };
+    let processes =
+        fs::read_dir("/proc").expect("processes").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let all: Vec<(u32, u32)> = processes.filter_map(|pid: u32| Some((pid, parent(pid)?))).collect();
+    let mut found = vec![of];
+    let mut at = 0;
+    while let Some(one) = found.get(at).copied() {
+        found.extend(all.iter().filter(|(_, parent)| *parent == one).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+fn of_process(pid: u32, file: &str) -> String {
+    fs::read(format!("/proc/{pid}/{file}"))
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
+}
+
+/// A browser without a browser.
+struct Person {
+    client: Client,
+    url: String,
+    cookie: String,
+}
+
+impl Person {
+    async fn post(&self, path: &str, form: &[(&str, &str)]) -> (StatusCode, String, Option<String>) {
+        let request = self.client.post(format!("{}{path}", self.url)).form(form).header("origin", &self.url);
+        let answer = request.header("cookie", &self.cookie).send().await.expect("an answer");
+        let cookie = answer
+            .headers()
+            .get("set-cookie")
+            .and_then(|value| value.to_str().ok()?.split(';').next().map(str::to_owned));
+        (answer.status(), answer.text().await.expect("a body"), cookie)
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("others may look in");
+    let data = folder.path().join("data");
+    let path = listening_programs(&folder.path().join("programs"));
+    let service = Running::serve(&environment(data.to_str().expect("a path"), &path), &folder.path().join("run"));
+    let mut canaries = secrets_of_the_environment();
+
+    let first_password = fs::read_to_string(data.join("initial-admin-password")).expect("the first password");
+    let client = client_builder().build().expect("a client");
+    let mut ada = Person { client: client.clone(), url: service.url.clone(), cookie: String::new() };
+    let (status, ..) = ada.post("/login", &[("email", "admin@localhost"), ("password", WRONG_PASSWORD)]).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let sign_in = [("email", "admin@localhost"), ("password", first_password.trim())];
+    let (status, _, cookie) = ada.post("/login", &sign_in).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    ada.cookie = cookie.expect("a session");
+    let environment = environment(data.to_str().expect("a path"), &path);
+    let scopes = ["operations:read", "operations:write", "approvals:write", "vault:write"];
+    let scopes: Vec<&str> = scopes.into_iter().flat_map(|scope| ["--scope", scope]).collect();
+    let create = [&["token", "create", "--user", "admin@localhost"][..], &scopes].concat();
+    let created = run(&create, &environment, "");
+    assert!(created.status.success(), "{created:?}");
+    let token = String::from_utf8(created.stdout).expect("text").trim_end().to_owned();
+    let told_by_command = String::from_utf8_lossy(&created.stderr).into_owned();
+
+    let ask = async |method: Method, path: &str, body: Value| {
+        call(&client, &service.url, &token, method, path, Some(body)).await
+    };
+    let (status, stored) =
+        ask(Method::PUT, "/api/vault/twilio_auth_token", json!({ "value": STORED_AUTH_TOKEN })).await;
+    assert_eq!(status, StatusCode::OK, "{stored}");
+    let mut clips = Vec::new();
+    for (route, body) in [
+        ("send-sms", json!({ "to": "+14155550132", "message": "Hello" })),
+        ("make-call", json!({ "to": "+14155550132", "text": "Good evening" })),
+    ] {
+        let (status, asked) = ask(Method::POST, &format!("/api/twilio/{route}"), body).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{asked}");
+        let operation = format!("/api/operations/{}", text(&asked["operationId"]));
+        let until = async |state: &'static str| {
+            eventually(state, || async {
+                let (_, operation) = call(&client, &service.url, &token, Method::GET, &operation, None).await;
+                if operation["state"] == state { Ok(operation) } else { Err(operation.to_string()) }
+            })
+            .await
+        };
+        let waiting = until("pending_approval").await;
+        let (status, answer) =
+            ask(Method::POST, &format!("{operation}/approve"), json!({ "digest": waiting["digest"] })).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let delivered = until("delivered").await;
+        clips.extend(delivered["clipId"].as_str().map(str::to_owned));
+    }
+    for page in ["/dashboard/operations", "/dashboard/integrations", "/dashboard/settings/sessions", "/dashboard/audit"]
+    {
+        let request = client.get(format!("{}{page}", service.url)).header("cookie", &ada.cookie);
+        assert_eq!(request.send().await.expect("an answer").status(), StatusCode::OK, "{page}");
+    }
+    // Where secrets do not belong.
+    let with_token = client.get(format!("{}/api/nothing?token={STORED_AUTH_TOKEN}", service.url));
+    assert_eq!(with_token.send().await.expect("an answer").status(), StatusCode::NOT_FOUND);
+
+    let journal = fs::read_to_string(data.join("sandbox.jsonl")).expect("the sandbox's journal");
+    let references = journal.split("?ref=").skip(1).map(|rest| rest.chars().take(43).collect::<String>());
+    canaries.extend(references.map(|reference| Canary::new("reference of a callback", reference)));
+    assert!(canaries.len() > 6 && clips.len() == 1, "{} canaries, {clips:?}", canaries.len());
+    canaries.extend(clips.into_iter().map(|clip| Canary::new("name of a clip", clip)));
+    canaries.push(Canary::new("stored auth token", STORED_AUTH_TOKEN));
+    canaries.push(Canary::new("token", token.clone()));
+    canaries.push(Canary::new("session", ada.cookie.trim_start_matches("mc=")));
+    canaries.push(Canary::new("first password", first_password.trim()));
+    canaries.push(Canary::new("wrong password", WRONG_PASSWORD));
+
+    // PostgreSQL lives on its own, as a daemon, in the folder that the log names.
+    let told = service.log();
+    let location = told.split_once("location=").and_then(|(_, rest)| rest.split_whitespace().next()).expect("a place");
+    let file = fs::read_to_string(Path::new(location).join("postmaster.pid")).expect("a running PostgreSQL");
+    let postgres: u32 = file.lines().next().and_then(|line| line.parse().ok()).expect("its id");
+    let mut children = descendants(service.id());
+    children.push(postgres);
+    children.extend(descendants(postgres));
+    assert!(children.len() >= 4, "PostgreSQL and its own: {children:?}");
+    assert!(children.iter().any(|child| of_process(*child, "environ").contains("PATH=")), "environments can be read");
+    for canary in &canaries {
+        canary.assert_not_in("the arguments", &of_process(service.id(), "cmdline"));
+        for child in &children {
+            canary.assert_not_in("the arguments of a child", &of_process(*child, "cmdline"));
+            canary.assert_not_in("the environment of a child", &of_process(*child, "environ"));
+        }
+        for program in ["pg_config", "id", "test"] {
+            let heard = fs::read_to_string(folder.path().join("programs").join(format!("{program}.heard")));
+            canary.assert_not_in(&format!("what {program} got"), &heard.expect("the file"));
+        }
+    }
+    service.terminate();
+    let log_file = folder.path().join("run").join("log");
+    assert!(service.wait().success());
+    let log = fs::read_to_string(log_file).expect("the log");
+    assert!(log.contains("TRACE") && log.contains("twilio.callback") && log.contains("auth.failed"), "the log is one");
+    for canary in &canaries {
+        canary.assert_not_in("the log at trace", &log);
+        canary.assert_not_in("what the command says at trace", &told_by_command);
+    }
+}
+
+#[test]
+fn settings_are_printed_without_what_is_secret_in_them() {
+    let mut environment = Environment::of([
+        ("MISSION_CONTROL_CLIPS_URL", "s3://bucket/prefix"),
+        ("MISSION_CONTROL_CLIPS_REGION", "eu-central-1"),
+        ("MISSION_CONTROL_CLIPS_ACCESS_KEY_ID", "bucket-id-canary-feedface"),
+        ("MISSION_CONTROL_CLIPS_SECRET_ACCESS_KEY", "bucket-key-canary-feedface"),
+        ("DATABASE_URL", "postgres://ada:database-canary-feedface@127.0.0.1/mission_control"),
+    ]);
+    for (name, value) in self::environment("data", "/bin") {
+        if name != "PATH" {
+            environment.set(name, value);
+        }
+    }
+    let config = Config::load(&environment).expect("settings");
+    let told = format!("{config:?} {config:#?}");
+    let mut canaries = secrets_of_the_environment();
+    canaries.push(Canary::new("key of the bucket", "bucket-key-canary-feedface"));
+    canaries.push(Canary::new("password of the database", "database-canary-feedface"));
+    for canary in canaries {
+        canary.assert_not_in("the settings", &told);
+    }
+    assert!(told.contains("eu-central-1"), "the settings are some: {told}");
+}
