@@ -14,6 +14,7 @@ pub mod private_postgres;
 pub mod telemetry;
 mod tls;
 mod outbound;
+pub mod memory;
 pub mod metrics;
 pub mod openapi;
 

@@ -4,9 +4,10 @@ mod command;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use mission_control::config::{Config, Environment};
-use mission_control::telemetry;
+use mission_control::{memory, telemetry};
 
 /// Exit codes: 0 done, 1 failed, 2 wrong usage (from clap).
 fn main() -> ExitCode {
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
 }
 
 fn run(program: command::Program) -> anyhow::Result<()> {
+    memory::keep_from_others().context("the memory of this process cannot be kept out of core dumps")?;
     let config = Config::load(&Environment::of_process())?;
     telemetry::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{Passwords, TokenCache};
+use crate::auth::{Passwords, TokenCache, oidc};
 use crate::clock::Clock;
 use crate::config::{Config, PublicUrl};
 use crate::dispatch::changes::Changes;
@@ -61,6 +61,8 @@ pub struct AppState {
     pub live: Live,
     /// Hashes and checks passwords, a few at a time.
     pub passwords: Passwords,
+    /// Where else people may sign in.
+    pub oidc: Option<oidc::Provider>,
     /// Tokens that were found valid a moment ago.
     pub token_cache: TokenCache,
     /// What runs beside requests.

@@ -106,6 +106,7 @@ fn program(folder: &TempDir, arguments: &[&str]) -> Command {
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
         .env("MISSION_CONTROL_DATA_DIR", folder.path().join("data"))
+        .env("MISSION_CONTROL_API_REQUESTS_PER_MINUTE", "0")
         .env("MISSION_CONTROL_LISTEN", "127.0.0.1:0")
         .env("MISSION_CONTROL_CONNECTIONS", "2048")
         .env("TWILIO_ACCOUNT_SID", ACCOUNT_SID)

@@ -4,6 +4,7 @@
 //! What depends on the object (one's own request, an operation that was claimed meanwhile) is decided where the object is
 //! known, under its lock; this is the first of two looks.
 
+mod confirming;
 mod guard;
 mod routes;
 
@@ -27,7 +28,44 @@ pub enum Access {
     Caller(Permission),
 }
 
+/// What a route asks for: who may come, and whether they have to have shown lately who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Who may come.
+    pub access: Access,
+    /// Whether a person has to have shown lately that it is they.
+    pub confirmation: Confirmation,
+}
+
+/// Whether a person has to have shown lately that it is they, by their password or their second factor. A token shows with
+/// each request what it is, and is never asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// No.
+    None,
+    /// Yes; whoever has not is asked, and what they asked for is done with the answer.
+    Asked,
+    /// Yes; but the form holds a secret, which no page repeats: it asks itself, or what was typed has to be typed again.
+    AskedByForm,
+}
+
+impl From<Access> for Terms {
+    fn from(access: Access) -> Self {
+        Self { access, confirmation: Confirmation::None }
+    }
+}
+
 impl Access {
+    /// The same, for what cannot be taken back.
+    pub fn confirmed(self) -> Terms {
+        Terms { access: self, confirmation: Confirmation::Asked }
+    }
+
+    /// The same, where the form holds a secret.
+    pub fn confirmed_by_form(self) -> Terms {
+        Terms { access: self, confirmation: Confirmation::AskedByForm }
+    }
+
     /// What it takes besides being known.
     pub fn permission(self) -> Option<Permission> {
         match self {
@@ -49,6 +87,17 @@ impl std::fmt::Display for Access {
                 Some(scope) => write!(f, "caller {} {scope}", permission.role()),
                 None => write!(f, "caller {}", permission.role()),
             },
+        }
+    }
+}
+
+impl std::fmt::Display for Terms {
+    /// The access, and whether it has to be confirmed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.confirmation {
+            Confirmation::None => self.access.fmt(f),
+            Confirmation::Asked => write!(f, "{} confirmed", self.access),
+            Confirmation::AskedByForm => write!(f, "{} confirmed by its form", self.access),
         }
     }
 }

@@ -5,7 +5,7 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, on};
 
-use super::Access;
+use super::Terms;
 use crate::state::AppState;
 
 /// One method of one address.
@@ -15,8 +15,8 @@ pub struct Route {
     pub method: Method,
     /// The address as the router matches it, such as `/api/operations/{id}`.
     pub path: &'static str,
-    /// Who may come.
-    pub access: Access,
+    /// Who may come, and what they have to show.
+    pub terms: Terms,
 }
 
 /// Addresses with their handlers, each of which says who may come.
@@ -36,40 +36,40 @@ impl Routes {
     pub(crate) fn get<T: 'static>(
         self,
         path: &'static str,
-        access: Access,
+        terms: impl Into<Terms>,
         handler: impl Handler<T, AppState>,
     ) -> Self {
-        self.add(Method::GET, MethodFilter::GET, path, access, handler)
+        self.add(Method::GET, MethodFilter::GET, path, terms.into(), handler)
     }
 
     /// Doing.
     pub(crate) fn post<T: 'static>(
         self,
         path: &'static str,
-        access: Access,
+        terms: impl Into<Terms>,
         handler: impl Handler<T, AppState>,
     ) -> Self {
-        self.add(Method::POST, MethodFilter::POST, path, access, handler)
+        self.add(Method::POST, MethodFilter::POST, path, terms.into(), handler)
     }
 
     /// Setting.
     pub(crate) fn put<T: 'static>(
         self,
         path: &'static str,
-        access: Access,
+        terms: impl Into<Terms>,
         handler: impl Handler<T, AppState>,
     ) -> Self {
-        self.add(Method::PUT, MethodFilter::PUT, path, access, handler)
+        self.add(Method::PUT, MethodFilter::PUT, path, terms.into(), handler)
     }
 
     /// Removing.
     pub(crate) fn delete<T: 'static>(
         self,
         path: &'static str,
-        access: Access,
+        terms: impl Into<Terms>,
         handler: impl Handler<T, AppState>,
     ) -> Self {
-        self.add(Method::DELETE, MethodFilter::DELETE, path, access, handler)
+        self.add(Method::DELETE, MethodFilter::DELETE, path, terms.into(), handler)
     }
 
     fn add<T: 'static>(
@@ -77,11 +77,11 @@ impl Routes {
         method: Method,
         filter: MethodFilter,
         path: &'static str,
-        access: Access,
+        terms: Terms,
         handler: impl Handler<T, AppState>,
     ) -> Self {
         self.router = self.router.route(path, on(filter, handler));
-        self.list.push(Route { method, path, access });
+        self.list.push(Route { method, path, terms });
         self
     }
 

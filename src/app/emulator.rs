@@ -52,10 +52,11 @@ fn credentials_in(vault: Vault) -> sandbox::CredentialLookup {
     Arc::new(move || {
         let vault = vault.clone();
         Box::pin(async move {
-            let credentials = vault.twilio().await.map_err(|_| sandbox::NotKnown)?;
+            let credentials = vault.signing_account().await.map_err(|_| sandbox::NotKnown)?;
             Ok(credentials.map(|credentials| sandbox::Credentials {
                 account_sid: credentials.account_sid,
                 auth_token: credentials.auth_token,
+                api_key: credentials.api_key.map(|key| (key.sid, key.secret)),
                 numbers: credentials.phone_number.iter().map(ToString::to_string).collect(),
             }))
         })

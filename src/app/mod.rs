@@ -19,8 +19,9 @@ use tower::ServiceExt as _;
 use url::Url;
 
 use self::emulator::Emulator;
+use crate::audit;
 use crate::auth::first_admin::{self, FirstAdmin};
-use crate::auth::{Cost, Passwords, TokenCache};
+use crate::auth::{Cost, Passwords, TokenCache, oidc};
 use crate::callback;
 use crate::clock::Clock;
 use crate::config::{Config, Mode, PublicUrl, loopback_hosts};
@@ -311,6 +312,7 @@ impl Starting {
             changes,
             live: Live::default(),
             passwords,
+            oidc: config.oidc.as_ref().map(oidc::Provider::new).transpose()?,
             token_cache: TokenCache::default(),
             tasks: Tasks { tracker: TaskTracker::new(), stopping },
         };
@@ -338,6 +340,7 @@ fn set_to_work(app: &AppState, fence: Fence, outbox: changes::Outbox) {
     tracker.spawn(look::run(app.clone()));
     tracker.spawn(callback::poll::run(app.clone()));
     tracker.spawn(cleaning::run(app.clone()));
+    tracker.spawn(audit::checkpoint::run(app.clone()));
     tracker.spawn(preparing::run(app.clone()));
     tracker.spawn(spoken::run(app.clone()));
     tracker.spawn(live::run(app.clone()));

@@ -23,11 +23,11 @@ use crate::web::extract::{Json, Path, members};
 pub(crate) fn routes() -> Routes {
     let decider = Access::Caller(Permission::Decide);
     Routes::new()
-        .post("/api/operations/{id}/approve", decider, approve)
+        .post("/api/operations/{id}/approve", decider.confirmed(), approve)
         .post("/api/operations/{id}/reject", decider, reject)
         // One's own request may be cancelled by whoever may ask.
         .post("/api/operations/{id}/cancel", Access::Caller(Permission::AskOperations), cancel)
-        .post("/api/operations/{id}/resolve", decider, resolve)
+        .post("/api/operations/{id}/resolve", decider.confirmed(), resolve)
         .post("/api/operations/{id}/acknowledge", decider, acknowledge)
 }
 

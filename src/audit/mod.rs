@@ -8,6 +8,11 @@ mod list;
 pub(crate) mod mask;
 mod query;
 
+// Whether it is as it was written.
+pub mod checkpoint;
+pub mod commands;
+pub mod verify;
+
 // How it is read: by programs, by people, as a table or a document.
 pub(crate) mod api;
 mod csv;

@@ -8,19 +8,24 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::second_factor::setting;
 use super::tokens::{self, NewToken, Token};
-use super::users::{self, NewUser, User};
-use super::{EmailAddress, NewPassword, Passwords, Role, Scope, TokenCache, standing};
+use super::users::{self, Invitation, NewUser, User};
+use super::{EmailAddress, NewPassword, Overlap, Passwords, Role, Scope, TokenCache, rotate, standing};
 use crate::audit::Actor;
 use crate::clock::Clock;
+use crate::config::PublicUrl;
 use crate::error::Error;
 use crate::id::TokenId;
+use crate::vault::Vault;
 
 /// People who may sign in.
 #[derive(Debug, clap::Subcommand)]
 pub enum UserCommand {
     /// Add a person; prints a password unless one is brought.
     Add(AddUser),
+    /// Invite a person; prints the link by which they choose their password, this once.
+    Invite(InviteUser),
     /// Show everybody.
     List,
     /// Shut a person out: no signing in, no session, no token.
@@ -44,6 +49,28 @@ pub struct AddUser {
     /// Read the password from the standard input; it need not be changed.
     #[arg(long)]
     pub password_stdin: bool,
+}
+
+/// Who is to be invited.
+#[derive(Debug, clap::Args)]
+pub struct InviteUser {
+    /// How the person will sign in.
+    #[arg(long)]
+    pub email: EmailAddress,
+    /// How pages call the person.
+    #[arg(long)]
+    pub name: String,
+    /// viewer, operator, approver or admin.
+    #[arg(long)]
+    pub role: Role,
+}
+
+/// Whose second factor is to be removed.
+#[derive(Debug, clap::Args)]
+pub struct ResetSecondFactor {
+    /// The person's address.
+    #[arg(long)]
+    pub email: EmailAddress,
 }
 
 /// Who is to be disabled.
@@ -72,6 +99,8 @@ pub enum TokenCommand {
     Create(CreateToken),
     /// Show all tokens, without what they are.
     List,
+    /// Make another in the place of one, with the same name, scopes and lifetime; prints it, and nothing else, this once.
+    Rotate(RotateToken),
     /// End a token for good.
     Revoke(RevokeToken),
 }
@@ -93,6 +122,16 @@ pub struct CreateToken {
     pub expires_in_days: Option<u32>,
 }
 
+/// Which token is to be replaced.
+#[derive(Debug, clap::Args)]
+pub struct RotateToken {
+    /// Its id, as `token list` shows it.
+    pub id: TokenId,
+    /// How long the old one goes on: 0, or a number with m, h or d, 30d at most.
+    #[arg(long, default_value = "24h")]
+    pub overlap: Overlap,
+}
+
 /// Which token is to end.
 #[derive(Debug, clap::Args)]
 pub struct RevokeToken {
@@ -100,11 +139,21 @@ pub struct RevokeToken {
     pub id: TokenId,
 }
 
+/// What the sub-commands of people work on.
+pub struct Tools<'a> {
+    /// The database.
+    pub db: &'a PgPool,
+    /// The time.
+    pub clock: &'a Clock,
+    /// Hashes passwords.
+    pub passwords: &'a Passwords,
+    /// Where links lead.
+    pub public_url: &'a PublicUrl,
+}
+
 /// Carries out `user ...`.
 pub async fn user(
-    db: &PgPool,
-    clock: &Clock,
-    passwords: &Passwords,
+    Tools { db, clock, passwords, public_url }: Tools<'_>,
     command: UserCommand,
     mut input: impl BufRead,
     mut output: impl Write,
@@ -126,6 +175,11 @@ pub async fn user(
                 print(&mut output, &password)?;
             }
         }
+        UserCommand::Invite(InviteUser { email, name, role }) => {
+            let invitation = Invitation { email, name, role };
+            let (_, link) = users::invite(db, clock, passwords, &actor, &invitation).await.map_err(told)?;
+            print(&mut output, &link.address(public_url))?;
+        }
         UserCommand::List => {
             for user in users::list(db).await? {
                 writeln!(output, "{}", user_line(&user)?)?;
@@ -146,6 +200,19 @@ pub async fn user(
     Ok(())
 }
 
+/// Carries out `user reset-second-factor`.
+pub async fn reset_second_factor(
+    db: &PgPool,
+    vault: &Vault,
+    ResetSecondFactor { email }: ResetSecondFactor,
+    mut output: impl Write,
+) -> anyhow::Result<()> {
+    let (actor, cache) = (Actor::command_line(), TokenCache::default());
+    let reset = setting::reset(db, vault, &cache, &actor, &email).await.map_err(told)?;
+    let said = if reset { "has no second factor any more" } else { "has no second factor" };
+    Ok(writeln!(output, "{email} {said}")?)
+}
+
 /// Carries out `token ...`.
 pub async fn token(db: &PgPool, clock: &Clock, command: TokenCommand, mut output: impl Write) -> anyhow::Result<()> {
     let actor = Actor::command_line();
@@ -161,6 +228,11 @@ pub async fn token(db: &PgPool, clock: &Clock, command: TokenCommand, mut output
             for token in tokens::list(db).await? {
                 writeln!(output, "{}", token_line(&token, now)?)?;
             }
+        }
+        TokenCommand::Rotate(RotateToken { id, overlap }) => {
+            let cache = TokenCache::default();
+            let rotated = rotate(db, clock, &cache, &actor, (id, TokenId::new()), overlap).await.map_err(told)?;
+            print(&mut output, &rotated.token)?;
         }
         TokenCommand::Revoke(RevokeToken { id }) => {
             let revoked = tokens::revoke(db, clock, &TokenCache::default(), &actor, id).await.map_err(told)?;
@@ -189,10 +261,11 @@ fn print(output: &mut impl Write, secret: &secrecy::SecretString) -> anyhow::Res
 }
 
 fn user_line(user: &User) -> anyhow::Result<String> {
-    let state = match (user.disabled_at, user.must_change_password) {
-        (Some(_), _) => "disabled",
-        (None, true) => "must change password",
-        (None, false) => "enabled",
+    let state = match (user.disabled_at, user.invited_at, user.must_change_password) {
+        (Some(_), ..) => "disabled",
+        (None, Some(_), _) => "invited",
+        (None, None, true) => "must change password",
+        (None, None, false) => "enabled",
     };
     let seen = user.last_sign_in_at.map_or(Ok("never".to_owned()), minute)?;
     Ok(format!("{:<32} {:<9} {state:<21} last sign-in {seen}  {}", user.email, user.role, user.name))
@@ -206,8 +279,9 @@ fn token_line(token: &Token, now: OffsetDateTime) -> anyhow::Result<String> {
         (None, None) => "valid".to_owned(),
     };
     let used = token.last_used_at.map_or(Ok("never".to_owned()), minute)?;
+    let replaced = token.replaced_by.as_ref().map_or_else(String::new, |by| format!(", replaced by …{by}"));
     let (scopes, hint) = (token.scopes.join(","), &token.hint);
-    Ok(format!("{} …{hint} {} {:?} {scopes} {state}, last used {used}", token.id, token.owner, token.name))
+    Ok(format!("{} …{hint} {} {:?} {scopes} {state}, last used {used}{replaced}", token.id, token.owner, token.name))
 }
 
 fn minute(at: OffsetDateTime) -> anyhow::Result<String> {

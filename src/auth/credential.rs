@@ -38,6 +38,16 @@ impl CredentialHash {
     }
 }
 
+/// Letters and digits that cannot be taken for one another. There are 32, so each is worth five bits.
+const READABLE: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// So many random characters that can be read aloud, in groups of four.
+pub(super) fn readable<const N: usize>() -> anyhow::Result<SecretString> {
+    let letters = random_bytes::<N>()?.map(|byte| char::from(READABLE[usize::from(byte % 32)]));
+    let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
+    Ok(groups.join("-").into())
+}
+
 /// Random bytes from the operating system.
 pub(super) fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];

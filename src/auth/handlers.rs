@@ -7,14 +7,15 @@ use axum::response::{AppendHeaders, IntoResponse as _, Redirect, Response};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::cookie::Carries;
 use super::credential::Credential;
-use super::identify::{AtTheDoor, LOGIN_PATH, PASSWORD_PATH, by_session, must_change_first};
+use super::identify::{AtTheDoor, Duty, LOGIN_PATH, PASSWORD_PATH, by_session};
 use super::new_password::{NewPassword, SHORTEST};
 use super::next::Next;
 use super::proof::Answer;
-use super::sign_in::{self, Visitor};
-use super::views::{LoginPage, PasswordPage};
-use super::{EmailAddress, Principal, cookie, first_admin};
+use super::sign_in::{self, Entered, Visitor};
+use super::views::{CodePage, LoginPage, PasswordPage};
+use super::{EmailAddress, Principal, confirmation, cookie, first_admin, half_sessions, links, oidc, second_factor};
 use crate::access::{Access, Routes};
 use crate::error::Result;
 use crate::state::AppState;
@@ -23,6 +24,9 @@ use crate::web::correlation::CorrelationId;
 use crate::web::extract::{Form, Query};
 use crate::web::frame::{FormError, Frame, Theme, html};
 
+/// Where the code is asked for, once the password was right.
+const CODE_PATH: &str = "/login/code";
+
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Signing in and out, and one's own password. To be wrapped in the origin check.
@@ -30,9 +34,15 @@ pub fn routes() -> Routes {
     Routes::new()
         .get(LOGIN_PATH, Access::Anybody, show_login)
         .post(LOGIN_PATH, Access::Anybody, log_in)
+        .get(CODE_PATH, Access::Anybody, show_code)
+        .post(CODE_PATH, Access::Anybody, take_code)
         .post("/logout", Access::Anybody, log_out)
         .get(PASSWORD_PATH, Access::AtTheDoor, show_password)
         .post(PASSWORD_PATH, Access::AtTheDoor, change_password)
+        .merge(links::welcome::routes())
+        .merge(oidc::pages::routes())
+        .merge(second_factor::pages::routes())
+        .merge(confirmation::page::routes())
 }
 
 #[derive(Deserialize)]
@@ -44,6 +54,12 @@ struct LoginQuery {
 struct LoginForm {
     email: String,
     password: String,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CodeForm {
+    code: String,
     next: Option<String>,
 }
 
@@ -76,7 +92,7 @@ async fn log_in(
     let next = form.next.as_deref().and_then(Next::parse);
     let password = SecretString::from(form.password);
     let (status, failure, retry_after) = match sign_in::sign_in(&app, &visitor, &form.email, &password).await? {
-        Answer::Verified(session) => return Ok((with_session(&app, &session), go_on(next)).into_response()),
+        Answer::Verified(entered) => return Ok(entered_with(&app, &entered, next)),
         Answer::Refused => {
             (StatusCode::UNAUTHORIZED, "The email address or the password is not right.".to_owned(), None)
         }
@@ -86,13 +102,82 @@ async fn log_in(
     Ok(refused(html(status, &page), retry_after))
 }
 
+async fn show_code(
+    State(app): State<AppState>,
+    Query(query): Query<LoginQuery>,
+    theme: Theme,
+    visitor: Visitor,
+) -> Result<Response> {
+    let next = query.next.as_deref().and_then(Next::parse);
+    let half = match visitor.half_session {
+        Some(hash) => half_sessions::find(&app.db, &app.clock, hash).await?,
+        None => None,
+    };
+    match half {
+        Some(_) => Ok(html(StatusCode::OK, &code_page(&app, theme, next, None))),
+        None => Ok(Redirect::to(LOGIN_PATH).into_response()),
+    }
+}
+
+async fn take_code(
+    State(app): State<AppState>,
+    theme: Theme,
+    visitor: Visitor,
+    Form(form): Form<CodeForm>,
+) -> Result<Response> {
+    let next = form.next.as_deref().and_then(Next::parse);
+    let (status, failure, retry_after) = match sign_in::finish(&app, &visitor, &form.code.into()).await? {
+        Some(Answer::Verified(session)) => {
+            let cookies = [
+                (header::SET_COOKIE, cookie::set(Carries::Session, &app.public_url, &session)),
+                (header::SET_COOKIE, cookie::clear(Carries::HalfSession, &app.public_url)),
+            ];
+            return Ok((AppendHeaders(cookies), go_on(next)).into_response());
+        }
+        Some(Answer::Refused) => {
+            let failure =
+                "This code is not right, or it was used before. Wait for the next one, or use a recovery code.";
+            (StatusCode::UNAUTHORIZED, failure.to_owned(), None)
+        }
+        Some(Answer::Blocked { retry_after }) => (StatusCode::TOO_MANY_REQUESTS, wait(retry_after), Some(retry_after)),
+        None => {
+            let failure = "The code has to come within five minutes after the password. Begin with the password again.";
+            let page = LoginPage { failure: Some(failure.to_owned()), ..login_page(&app, theme, next).await? };
+            return Ok(html(StatusCode::UNAUTHORIZED, &page));
+        }
+    };
+    Ok(refused(html(status, &code_page(&app, theme, next, Some(failure))), retry_after))
+}
+
+fn code_page(app: &AppState, theme: Theme, next: Option<Next>, failure: Option<String>) -> CodePage {
+    CodePage {
+        frame: Frame::without_menu(app.config.mode, theme),
+        failure,
+        next: next.map(|next| next.as_str().to_owned()),
+    }
+}
+
+/// Sends on whoever showed the password: to where they wanted to go, or to the page that asks for the code.
+pub(super) fn entered_with(app: &AppState, entered: &Entered, next: Option<Next>) -> Response {
+    match entered {
+        Entered::Whole(session) => (with_session(app, session), go_on(next)).into_response(),
+        Entered::Half(half) => {
+            let cookie = cookie::set(Carries::HalfSession, &app.public_url, half);
+            let address = next.map_or_else(|| CODE_PATH.to_owned(), |next| next.address_of(CODE_PATH));
+            (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(&address)).into_response()
+        }
+    }
+}
+
 /// The sign-in page before anything was typed.
-async fn login_page(app: &AppState, theme: Theme, next: Option<Next>) -> Result<LoginPage> {
+pub(super) async fn login_page(app: &AppState, theme: Theme, next: Option<Next>) -> Result<LoginPage> {
     Ok(LoginPage {
         frame: Frame::without_menu(app.config.mode, theme),
         email: String::new(),
         failure: None,
         first_start: first_admin::nobody_has_signed_in(&app.db).await?,
+        provider: app.oidc.as_ref().map(|provider| provider.name().to_owned()),
+        provider_address: next.as_ref().map_or_else(|| oidc::BEGIN.to_owned(), |next| next.address_of(oidc::BEGIN)),
         next: next.map(|next| next.as_str().to_owned()),
     })
 }
@@ -100,8 +185,10 @@ async fn login_page(app: &AppState, theme: Theme, next: Option<Next>) -> Result<
 async fn log_out(State(app): State<AppState>, visitor: Visitor) -> Result<Response> {
     sign_in::sign_out(&app, &visitor).await?;
     let mut response = Redirect::to(LOGIN_PATH).into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&cookie::clear(&app.public_url)) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
+    for carries in [Carries::Session, Carries::HalfSession] {
+        if let Ok(cookie) = HeaderValue::from_str(&cookie::clear(carries, &app.public_url)) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
     }
     if app.public_url.is_https() {
         // Not on loopback: there it would sign the person out of every other service of this machine.
@@ -120,7 +207,7 @@ fn password_page(app: &AppState, principal: &Principal, theme: Theme, errors: Ve
         frame: Frame::without_menu(app.config.mode, theme),
         email: principal.email.clone(),
         required: principal.must_change_password,
-        may_skip: !must_change_first(principal, app),
+        may_skip: Duty::of(principal, app).is_none(),
         minimum_length: SHORTEST,
         errors,
     }
@@ -170,19 +257,19 @@ fn wrong(field: &'static str, text: impl Into<String>) -> FormError {
     FormError { field: Some(field), text: text.into() }
 }
 
-fn wait(seconds: u64) -> String {
+pub(super) fn wait(seconds: u64) -> String {
     format!("There were too many failed tries. Try again in {seconds} s.")
 }
 
-fn with_session(app: &AppState, session: &Credential) -> AppendHeaders<[(HeaderName, String); 1]> {
-    AppendHeaders([(header::SET_COOKIE, cookie::set(&app.public_url, session))])
+pub(super) fn with_session(app: &AppState, session: &Credential) -> AppendHeaders<[(HeaderName, String); 1]> {
+    AppendHeaders([(header::SET_COOKIE, cookie::set(Carries::Session, &app.public_url, session))])
 }
 
 fn go_on(next: Option<Next>) -> Response {
     Redirect::to(next.unwrap_or_else(Next::start).as_str()).into_response()
 }
 
-fn refused(mut response: Response, retry_after: Option<u64>) -> Response {
+pub(super) fn refused(mut response: Response, retry_after: Option<u64>) -> Response {
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
@@ -200,7 +287,8 @@ impl FromRequestParts<AppState> for Visitor {
             address,
             correlation_id,
             user_agent: user_agent.map(str::to_owned),
-            session: cookie::presented(&app.public_url, &parts.headers),
+            session: cookie::presented(Carries::Session, &app.public_url, &parts.headers),
+            half_session: cookie::presented(Carries::HalfSession, &app.public_url, &parts.headers),
         })
     }
 }

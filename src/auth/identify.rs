@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::cookie::Carries;
 use super::network::Masked;
 use super::next::Next;
 use super::principal::{Principal, Via};
@@ -20,15 +21,18 @@ use crate::web::client::ClientAddress;
 /// Where a person chooses a password of their own.
 pub(super) const PASSWORD_PATH: &str = "/account/password";
 
+/// Where a person sets a second factor.
+pub(super) const SECOND_FACTOR_PATH: &str = "/account/second-factor";
+
 /// Where a person signs in.
 pub(super) const LOGIN_PATH: &str = "/login";
 
-/// A person who looks at a page. Whoever is not signed in is sent to sign in; in live mode, whoever has to change their
-/// password is sent to do that first.
+/// A person who looks at a page. Whoever is not signed in is sent to sign in; whoever has a [`Duty`] is sent to do that
+/// first.
 #[derive(Clone, Debug)]
 pub struct SignedIn(pub Principal);
 
-/// A person who is signed in, even if all they may do is change their password.
+/// A person who is signed in, even if all they may do is their [`Duty`].
 pub(crate) struct AtTheDoor(pub(crate) Principal);
 
 /// Why a request goes no further.
@@ -70,10 +74,10 @@ impl FromRequestParts<AppState> for Principal {
         } else {
             by_session(parts, app).await?.ok_or_else(|| Error::from(unauthenticated()))?
         };
-        if must_change_first(&principal, app) {
-            return Err(Error::from(password_change_required()).into());
+        match Duty::of(&principal, app) {
+            Some(duty) => Err(Error::from(duty.problem()).into()),
+            None => Ok(principal),
         }
-        Ok(principal)
     }
 }
 
@@ -82,10 +86,10 @@ impl FromRequestParts<AppState> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
         let AtTheDoor(principal) = AtTheDoor::from_request_parts(parts, app).await?;
-        if must_change_first(&principal, app) {
-            return Err(Refusal::Elsewhere(PASSWORD_PATH.to_owned()));
+        match Duty::of(&principal, app) {
+            Some(duty) => Err(Refusal::Elsewhere(duty.path().to_owned())),
+            None => Ok(Self(principal)),
         }
-        Ok(Self(principal))
     }
 }
 
@@ -93,7 +97,10 @@ impl FromRequestParts<AppState> for AtTheDoor {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
-        if let Some(principal) = by_session(parts, app).await? {
+        // A browser sends no token: whoever does is a program, and a cookie beside it counts for nothing.
+        if !brings_token(&parts.headers)
+            && let Some(principal) = by_session(parts, app).await?
+        {
             return Ok(Self(principal));
         }
         // What was posted cannot be posted again by signing in, so only pages are returned to.
@@ -108,7 +115,7 @@ pub(super) async fn by_session(parts: &mut Parts, app: &AppState) -> Result<Opti
     if let Some(known) = parts.extensions.get::<Principal>().filter(|known| matches!(known.via, Via::Session { .. })) {
         return Ok(Some(known.clone()));
     }
-    let Some(session) = cookie::presented(&app.public_url, &parts.headers) else { return Ok(None) };
+    let Some(session) = cookie::presented(Carries::Session, &app.public_url, &parts.headers) else { return Ok(None) };
     let found = sessions::find(&app.db, &app.clock, session, is_in_background(&parts.headers)).await?;
     if let Some(principal) = &found {
         tracing::info!(event = "auth.verified", user = %principal.user, "by session");
@@ -145,6 +152,12 @@ async fn by_token(parts: &mut Parts, app: &AppState) -> Result<Principal> {
     checked
 }
 
+/// Whether any `Authorization` header is a bearer's. One of another scheme may be meant for a proxy in front of us.
+fn brings_token(headers: &HeaderMap) -> bool {
+    let scheme = |value: &HeaderValue| value.as_bytes().get(..6).map(<[u8]>::to_ascii_lowercase);
+    headers.get_all(header::AUTHORIZATION).iter().any(|value| scheme(value).as_deref() == Some(b"bearer"))
+}
+
 /// The token of `Authorization: Bearer ...`; `None` if the header is anything else, or there are two.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -153,9 +166,42 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// In live mode, whoever has a password that somebody else knows may do nothing but change it.
-pub(super) fn must_change_first(principal: &Principal, app: &AppState) -> bool {
-    principal.must_change_password && app.config.mode == Mode::Live
+/// What somebody who is signed in has to do before anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Somebody else knows their password; live mode insists on another.
+    ChangePassword,
+    /// The settings ask for a second factor of their role, and they have none.
+    SetSecondFactor,
+}
+
+impl Duty {
+    /// What it is for this person. It holds for their tokens too: else a token would be the way around it.
+    pub(super) fn of(principal: &Principal, app: &AppState) -> Option<Self> {
+        let mode = app.config.mode;
+        if principal.must_change_password && mode == Mode::Live {
+            return Some(Self::ChangePassword);
+        }
+        let asks = app.settings.current().sign_in.asks_second_factor_of(principal.role, mode);
+        // What was shown at a provider counts as well.
+        let has_one = principal.has_second_factor || principal.used_second_factor();
+        (asks && !has_one).then_some(Self::SetSecondFactor)
+    }
+
+    /// Where it is done.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::ChangePassword => PASSWORD_PATH,
+            Self::SetSecondFactor => SECOND_FACTOR_PATH,
+        }
+    }
+
+    fn problem(self) -> Problem {
+        match self {
+            Self::ChangePassword => password_change_required(),
+            Self::SetSecondFactor => second_factor_required(),
+        }
+    }
 }
 
 fn unauthenticated() -> Problem {
@@ -170,6 +216,12 @@ fn password_change_required() -> Problem {
     let detail =
         format!("Somebody else knows this person's password. They must first choose another at {PASSWORD_PATH}.");
     Problem::forbidden("password_change_required", detail)
+}
+
+fn second_factor_required() -> Problem {
+    let detail =
+        format!("This person's role needs a second factor, and they have none. They set it at {SECOND_FACTOR_PATH}.");
+    Problem::forbidden("second_factor_required", detail)
 }
 
 #[cfg(test)]

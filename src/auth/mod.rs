@@ -14,12 +14,21 @@ mod passwords;
 mod proof;
 mod throttle;
 
+// What proves it besides, and proves it again.
+pub(crate) mod confirmation;
+mod second_factor;
+
 // What is kept of people and of their ways in.
 pub mod first_admin;
+mod half_sessions;
+pub mod links;
+pub mod oidc;
 mod open_sessions;
 mod sessions;
 pub mod standing;
 mod token_cache;
+mod token_rate;
+mod token_rotation;
 pub mod tokens;
 pub mod users;
 
@@ -46,4 +55,6 @@ pub use passwords::{Cost, Passwords};
 pub use permission::{Permission, Scope, UnknownScope};
 pub use principal::{Principal, Via};
 pub use role::{Role, UnknownRole};
+pub(crate) use sign_in::Visitor;
 pub use token_cache::TokenCache;
+pub use token_rotation::{Overlap, WrongOverlap, rotate};

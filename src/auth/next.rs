@@ -47,8 +47,13 @@ impl Next {
 
     /// The address of the sign-in page that leads here.
     pub(super) fn sign_in_address(&self) -> String {
+        self.address_of(LOGIN_PATH)
+    }
+
+    /// The address of a page of ours that leads here.
+    pub(super) fn address_of(&self, page: &str) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &self.0).finish();
-        format!("{LOGIN_PATH}?{query}")
+        format!("{page}?{query}")
     }
 }
 

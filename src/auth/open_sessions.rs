@@ -21,6 +21,8 @@ pub(crate) struct OpenSession {
     /// Where it was begun from.
     pub(crate) ip: Option<String>,
     user_agent: Option<String>,
+    /// Whether it was begun, or confirmed, with a second factor.
+    pub(crate) second_factor: bool,
     /// When its person signed in.
     pub(crate) created_at: OffsetDateTime,
     /// When it was last used, to the minute.
@@ -107,7 +109,7 @@ pub(super) async fn end(
 async fn lock(connection: &mut PgConnection, clock: &Clock, user: UserId) -> sqlx::Result<Vec<OpenSession>> {
     let rows = sqlx::query!(
         r#"
-        select token_hash, ip, user_agent, created_at, last_seen_at
+        select token_hash, ip, user_agent, second_factor, created_at, last_seen_at
         from sessions
         where user_id = $1
           and expires_at > clock_timestamp() + $2
@@ -121,14 +123,17 @@ async fn lock(connection: &mut PgConnection, clock: &Clock, user: UserId) -> sql
     )
     .fetch_all(connection)
     .await?;
-    let session = |hash: Vec<u8>, ip, user_agent, created_at, last_seen_at| {
-        let hash = CredentialHash(hash.try_into().ok()?);
-        Some(OpenSession { hash, ip, user_agent, created_at, last_seen_at })
-    };
-    let rows = rows.into_iter();
-    Ok(rows
-        .filter_map(|row| session(row.token_hash, row.ip, row.user_agent, row.created_at, row.last_seen_at))
-        .collect())
+    let sessions = rows.into_iter().filter_map(|row| {
+        Some(OpenSession {
+            hash: CredentialHash(row.token_hash.try_into().ok()?),
+            ip: row.ip,
+            user_agent: row.user_agent,
+            second_factor: row.second_factor,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+        })
+    });
+    Ok(sessions.collect())
 }
 
 #[cfg(test)]
@@ -138,6 +143,7 @@ impl OpenSession {
             hash: CredentialHash::of(text),
             ip: Some(text.to_owned()),
             user_agent: Some(text.to_owned()),
+            second_factor: true,
             created_at: OffsetDateTime::UNIX_EPOCH,
             last_seen_at: OffsetDateTime::UNIX_EPOCH,
         }

@@ -1,6 +1,6 @@
 //! Who asks: a person who signed in, or an API token that acts for one.
 
-use time::OffsetDateTime;
+use std::time::Duration;
 
 use super::{Permission, Role, Scope};
 use crate::audit::Actor;
@@ -24,6 +24,8 @@ pub struct Principal {
     pub via: Via,
     /// Somebody else knows their password: pages ask them to change it, live mode insists.
     pub must_change_password: bool,
+    /// They have set a second factor.
+    pub has_second_factor: bool,
 }
 
 /// How a principal came in.
@@ -31,8 +33,12 @@ pub struct Principal {
 pub enum Via {
     /// By signing in.
     Session {
-        /// When the password was last checked.
-        authenticated_at: OffsetDateTime,
+        /// How long ago the person last showed who they are, by the database's clock.
+        age: Duration,
+        /// Whether they did so with their second factor too.
+        second_factor: bool,
+        /// Whether it was begun at a provider of OpenID Connect.
+        by_provider: bool,
     },
     /// By an API token.
     Token {
@@ -70,6 +76,11 @@ impl Principal {
     /// Whether whole telephone numbers may be shown; viewers see the country and the last digits.
     pub fn sees_numbers(&self) -> bool {
         self.role > Role::Viewer
+    }
+
+    /// Whether the session was begun, or confirmed, with a second factor.
+    pub(super) fn used_second_factor(&self) -> bool {
+        matches!(self.via, Via::Session { second_factor: true, .. })
     }
 
     /// The token that acts for the person, if one does.
@@ -111,7 +122,15 @@ mod tests {
 
     fn principal(role: Role, via: Via) -> Principal {
         let email = "ada@example.com".to_owned();
-        Principal { user: UserId::new(), email, name: "Ada".to_owned(), role, via, must_change_password: false }
+        Principal {
+            user: UserId::new(),
+            email,
+            name: "Ada".to_owned(),
+            role,
+            via,
+            must_change_password: false,
+            has_second_factor: false,
+        }
     }
 
     fn code(principal: &Principal, permission: Permission) -> Option<&'static str> {
@@ -121,7 +140,8 @@ mod tests {
     #[test]
     fn a_person_may_what_the_role_allows() {
         for role in Role::ALL {
-            let person = principal(role, Via::Session { authenticated_at: OffsetDateTime::UNIX_EPOCH });
+            let person =
+                principal(role, Via::Session { age: Duration::ZERO, second_factor: false, by_provider: false });
             for permission in Permission::ALL {
                 let expected = (role < permission.role()).then_some("role_missing");
                 assert_eq!(code(&person, permission), expected, "{role} {permission:?}");

@@ -13,13 +13,13 @@ use crate::error::Result;
 use crate::id::UserId;
 use crate::state::AppState;
 
-/// What became of presenting a password. Whoever is refused learns nothing about the account.
+/// What became of presenting a password or a code. Whoever is refused learns nothing about the account.
 pub(super) enum Answer<T> {
     /// It was right.
     Verified(T),
-    /// No such account, a disabled one, or not its password.
+    /// No such account, one that nobody may come in by, or not its password.
     Refused,
-    /// Too many failures: this password was not looked at.
+    /// Too many failures: what was presented was not looked at.
     Blocked {
         /// Seconds until the next try.
         retry_after: u64,
@@ -41,6 +41,7 @@ struct Found {
     id: UserId,
     email: String,
     password_hash: String,
+    /// Disabled, or invited and not here yet.
     disabled: bool,
 }
 
@@ -90,7 +91,7 @@ async fn find(db: &PgPool, typed: &str) -> sqlx::Result<Option<Found>> {
             id as "id: UserId",
             email,
             password_hash,
-            disabled_at is not null as "disabled!"
+            disabled_at is not null or invited_at is not null as "disabled!"
         from users
         where email = $1
         "#,

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 
-use super::{EmailAddress, Role, TokenCache, sessions, users};
+use super::{EmailAddress, Role, TokenCache, links, sessions, users};
 use crate::audit::{self, Actor, Change};
 use crate::clock::Clock;
 use crate::database;
@@ -20,8 +20,8 @@ struct Subject {
     is_last_admin: bool,
 }
 
-/// Gives a person another role: at once in their sessions and in this process's tokens, after two seconds at most in the
-/// tokens of others. Answers `false` if they had it before.
+/// Gives a person another role. Their sessions end; it counts at once for this process's tokens, after two seconds at most
+/// for those of others. Answers `false` if they had it before.
 pub async fn change_role(
     db: &PgPool,
     cache: &TokenCache,
@@ -38,7 +38,9 @@ pub async fn change_role(
         return Err(last_admin(email).into());
     }
     sqlx::query!("update users set role = $2 where id = $1", subject.id.0, role as Role).execute(&mut *tx).await?;
-    let details = json!({ "before": { "role": subject.role }, "after": { "role": role } });
+    // What they may do from now on, they do in a session that was begun knowing it.
+    let ended = sessions::end_all(&mut tx, subject.id).await?;
+    let details = json!({ "before": { "role": subject.role }, "after": { "role": role }, "endedSessions": ended });
     let change = Change { object: users::object(email), action: "user.role_changed", details };
     audit::record(&mut tx, actor, change).await?;
     tx.commit().await?;
@@ -46,7 +48,30 @@ pub async fn change_role(
     Ok(true)
 }
 
-/// Shuts a person out: no signing in, no session, no token. Answers `false` if they had been disabled before.
+/// Gives a person the role that somebody else's word says, in the caller's transaction. The last admin keeps theirs, so
+/// that somebody can let others in. Answers whether it changed.
+pub(super) async fn assign(
+    tx: &mut PgConnection,
+    actor: &Actor,
+    (user, email): (UserId, &EmailAddress),
+    role: Role,
+) -> Result<bool> {
+    let subject = lock(&mut *tx, actor, email).await?;
+    if subject.role == role {
+        return Ok(false);
+    }
+    if subject.is_last_admin {
+        tracing::warn!(event = "auth.last_admin", %user, %role, "the last enabled admin keeps the role");
+        return Ok(false);
+    }
+    sqlx::query!("update users set role = $2 where id = $1", user.0, role as Role).execute(&mut *tx).await?;
+    let ended = sessions::end_all(&mut *tx, user).await?;
+    let details = json!({ "before": { "role": subject.role }, "after": { "role": role }, "endedSessions": ended });
+    audit::record(tx, actor, Change { object: users::object(email), action: "user.role_changed", details }).await?;
+    Ok(true)
+}
+
+/// Shuts a person out: no signing in, no session, no token, no link. Answers `false` if they had been disabled before.
 pub async fn disable(
     db: &PgPool,
     clock: &Clock,
@@ -74,6 +99,7 @@ pub async fn disable(
     .execute(&mut *tx)
     .await?;
     let ended = sessions::end_all(&mut tx, subject.id).await?;
+    links::void(&mut tx, subject.id).await?;
     let details = json!({ "before": { "disabled": false }, "after": { "disabled": true }, "endedSessions": ended });
     let change = Change { object: users::object(email), action: "user.disabled", details };
     audit::record(&mut tx, actor, change).await?;
@@ -108,10 +134,11 @@ async fn lock(tx: &mut PgConnection, actor: &Actor, email: &EmailAddress) -> Res
             id as "id: UserId",
             email = $1 as "is_subject!",
             role as "role: Role",
-            disabled_at is not null as "is_disabled!"
+            disabled_at is not null as "is_disabled!",
+            invited_at is not null as "is_invited!"
         from users
         where email = $1
-           or (role = 'admin' and disabled_at is null)
+           or (role = 'admin' and disabled_at is null and invited_at is null)
         order by id
         for update
         "#,
@@ -119,8 +146,11 @@ async fn lock(tx: &mut PgConnection, actor: &Actor, email: &EmailAddress) -> Res
     )
     .fetch_all(tx)
     .await?;
-    let admins: Vec<UserId> =
-        locked.iter().filter(|row| row.role == Role::Admin && !row.is_disabled).map(|row| row.id).collect();
+    let admins: Vec<UserId> = locked
+        .iter()
+        .filter(|row| row.role == Role::Admin && !row.is_disabled && !row.is_invited)
+        .map(|row| row.id)
+        .collect();
     if actor.user.is_some_and(|user| !admins.contains(&user)) {
         return Err(no_admin_any_more().into());
     }

@@ -10,6 +10,7 @@ use sqlx::{PgExecutor, PgPool};
 use super::credential::CredentialHash;
 use super::network;
 use crate::clock::Clock;
+use crate::id::UserId;
 
 /// Tries in a window, and the waits after the free ones: each is twice the one before.
 struct Limit {
@@ -19,7 +20,7 @@ struct Limit {
     longest_wait_seconds: f64,
 }
 
-/// An account: five tries, then 1, 2, 4 ... 900 s, until somebody signs in or a day is over.
+/// An account, or the codes of one: five tries, then 1, 2, 4 ... 900 s, until somebody signs in or a day is over.
 const ACCOUNT: Limit =
     Limit { free: 5, window_seconds: 86_400.0, first_wait_seconds: 1.0, longest_wait_seconds: 900.0 };
 
@@ -42,6 +43,11 @@ impl Subject {
     pub(super) fn account(typed: &str) -> Self {
         let name = URL_SAFE_NO_PAD.encode(CredentialHash::of(&typed.trim().to_ascii_lowercase()).0);
         Self { key: format!("account/{name}"), limit: &ACCOUNT }
+    }
+
+    /// The codes of a person whose password was right. Counted by themselves: knowing the password forgives nothing here.
+    pub(super) fn codes(user: UserId) -> Self {
+        Self { key: format!("codes/{user}"), limit: &ACCOUNT }
     }
 
     /// The network of this address.

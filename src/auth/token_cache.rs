@@ -7,6 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::credential::CredentialHash;
 use super::principal::Principal;
+use super::token_rate::TokenRates;
 
 /// How long a check is believed. A token that another process revoked is refused after at most this long; one that this
 /// process revoked is refused at once.
@@ -15,9 +16,13 @@ const FRESH: Duration = Duration::seconds(2);
 /// Most checks that are kept.
 const CAPACITY: usize = 1024;
 
-/// The tokens that were found valid in the last two seconds. Clones share them.
+/// The tokens that were found valid in the last two seconds, and how often each has asked. Clones share both.
 #[derive(Clone, Default)]
-pub struct TokenCache(Arc<Mutex<Checks>>);
+pub struct TokenCache {
+    checks: Arc<Mutex<Checks>>,
+    /// Not forgotten with the checks: whoever has something changed may not ask more often for it.
+    pub(super) rates: TokenRates,
+}
 
 #[derive(Default)]
 struct Checks {
@@ -80,7 +85,7 @@ impl TokenCache {
 
     fn checks(&self) -> MutexGuard<'_, Checks> {
         // Every change leaves the map whole, so a panic elsewhere while it was held does not matter.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,6 +106,7 @@ mod tests {
             role: Role::Viewer,
             via,
             must_change_password: false,
+            has_second_factor: false,
         };
         Check { principal, checked_at: START, expires_at }
     }

@@ -1,6 +1,7 @@
 //! Whether a token that a program presents is valid, and for whom it acts.
 
 use axum::http::StatusCode;
+use time::OffsetDateTime;
 
 use super::Role;
 use super::credential::CredentialHash;
@@ -23,7 +24,7 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
     let hash = CredentialHash::of(text);
     let now = app.clock.now();
     if let Some(principal) = app.token_cache.get(hash, now) {
-        return Ok(principal);
+        return within_its_rate(app, principal, now);
     }
     let generation = app.token_cache.generation();
     let found = sqlx::query!(
@@ -34,6 +35,7 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
             api_tokens.scopes,
             api_tokens.expires_at,
             api_tokens.revoked_at is not null as "revoked!",
+            api_tokens.replaced_by is not null as "replaced!",
             coalesce(api_tokens.expires_at <= clock_timestamp() + $2, false) as "expired!",
             coalesce(api_tokens.last_used_at < clock_timestamp() + $2 - interval '1 minute', true) as "stale!",
             users.id as "user: UserId",
@@ -41,6 +43,15 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
             users.name as user_name,
             users.role as "role: Role",
             users.must_change_password,
+            exists (
+                select
+                from second_factors
+                where user_id = users.id and set_at is not null)
+            or exists (
+                select
+                from user_identities
+                where user_id = users.id and second_factor) as "has_second_factor!",
+            users.invited_at is not null as "invited!",
             users.disabled_at is not null as "disabled!"
         from api_tokens
         join users on users.id = api_tokens.user_id
@@ -55,11 +66,19 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
     if token.revoked {
         return Err(refused("token_revoked", "This token was revoked. Make a new one with `token create`.").into());
     }
+    if token.expired && token.replaced {
+        let detail = "This token was replaced by another of the same name, and its time is over. Use the other one.";
+        return Err(refused("token_expired", detail).into());
+    }
     if token.expired {
         return Err(refused("token_expired", "This token has expired. Make a new one with `token create`.").into());
     }
     if token.disabled {
         return Err(refused("account_disabled", "The person behind this token is disabled. Ask an admin.").into());
+    }
+    if token.invited {
+        let detail = "The person behind this token has not used their invitation yet. Ask them to.";
+        return Err(refused("account_invited", detail).into());
     }
     if token.stale {
         note_use(app, token.id);
@@ -72,12 +91,29 @@ pub(super) async fn check(app: &AppState, text: &str) -> Result<Principal> {
         role: token.role,
         via: Via::Token { id: token.id, name: token.name, scopes },
         must_change_password: token.must_change_password,
+        has_second_factor: token.has_second_factor,
     };
     let check = Check { principal: principal.clone(), checked_at: now, expires_at: token.expires_at };
     app.token_cache.put(generation, hash, check);
     // Of a burst of requests the first: the others' ends are logged, with their correlation ids.
     tracing::info!(event = "auth.verified", user = %principal.user, "by token");
-    Ok(principal)
+    within_its_rate(app, principal, now)
+}
+
+/// Lets a token pass that has not asked too often. Whoever is not known is not counted: guessing costs a look-up, not a
+/// place in memory.
+fn within_its_rate(app: &AppState, principal: Principal, now: OffsetDateTime) -> Result<Principal> {
+    let Via::Token { id, .. } = &principal.via else { return Ok(principal) };
+    let a_minute = app.settings.current().api.requests_per_minute;
+    let Err(wait) = app.token_cache.rates.admit(*id, a_minute, now) else { return Ok(principal) };
+    tracing::warn!(event = "auth.rate_limited", token = %id, "a token asks too often");
+    // Whole seconds, rounded up: whoever comes back then is let in.
+    let seconds = u64::try_from(wait.whole_milliseconds()).unwrap_or_default().div_ceil(1000).max(1);
+    let detail = format!(
+        "This token asks more than {a_minute} times a minute. Nothing was done: repeat the request after {seconds} s."
+    );
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+    Err(Problem { retry_after: Some(seconds), ..problem }.into())
 }
 
 /// Notes beside the request, at most once a minute, that a token is in use.

@@ -52,6 +52,8 @@ pub struct Token {
     pub expires_at: Option<OffsetDateTime>,
     /// When it was revoked.
     pub revoked_at: Option<OffsetDateTime>,
+    /// The last four characters of the token that came in its place.
+    pub replaced_by: Option<String>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<OffsetDateTime>,
 }
@@ -162,6 +164,16 @@ pub async fn revoke(db: &PgPool, clock: &Clock, cache: &TokenCache, actor: &Acto
     Ok(true)
 }
 
+impl Token {
+    /// Whether another can be made in its place.
+    pub fn may_rotate(&self, now: OffsetDateTime) -> bool {
+        self.revoked_at.is_none()
+            && self.replaced_by.is_none()
+            && !self.owner_disabled
+            && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
 /// All tokens, the newest first.
 pub async fn list(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<Token>> {
     select(db, None, None).await
@@ -191,9 +203,11 @@ async fn select(db: impl PgExecutor<'_>, id: Option<TokenId>, owner: Option<User
             api_tokens.created_at,
             api_tokens.expires_at,
             api_tokens.revoked_at,
+            newer.hint as "replaced_by?",
             api_tokens.last_used_at
         from api_tokens
         join users on users.id = api_tokens.user_id
+        left join api_tokens newer on newer.id = api_tokens.replaced_by
         where ($1::uuid is null or api_tokens.id = $1)
           and ($2::uuid is null or users.id = $2)
         order by

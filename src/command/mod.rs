@@ -10,6 +10,7 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use mission_control::audit::Actor;
+use mission_control::audit::commands::{self as audit, AuditCommand};
 use mission_control::auth::commands::{self as people, TokenCommand, UserCommand};
 use mission_control::auth::{Cost, Passwords};
 use mission_control::clock::Clock;
@@ -44,13 +45,16 @@ enum Command {
     Migrate,
     /// People who sign in.
     #[command(subcommand)]
-    User(UserCommand),
+    User(People),
     /// API tokens.
     #[command(subcommand)]
     Token(TokenCommand),
     /// Credentials at rest.
     #[command(subcommand)]
     Vault(VaultCommand),
+    /// What happened, and whether it is as it was written.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Ask the running service for one SMS and one call, follow both, and check everything before real use.
     Verify(Verify),
     /// The configuration of the voice gateway.
@@ -59,10 +63,19 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+enum People {
+    #[command(flatten)]
+    Other(UserCommand),
+    /// Remove a person's second factor, for a telephone that was lost. Takes the vault, which keeps its secret.
+    ResetSecondFactor(people::ResetSecondFactor),
+}
+
+#[derive(Debug, Subcommand)]
 enum VaultCommand {
     /// Store the value that standard input holds.
     Set {
-        /// `twilio_account_sid`, `twilio_auth_token`, `twilio_phone_number` or `elevenlabs_api_key`.
+        /// `twilio_account_sid`, `twilio_auth_token`, `twilio_api_key_sid`, `twilio_api_key_secret`, `twilio_phone_number` or
+        /// `elevenlabs_api_key`.
         name: VaultName,
     },
     /// Show which entries there are, and never a value.
@@ -94,16 +107,18 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
     database::migrate(db).await?;
     let (input, output) = (std::io::stdin().lock(), std::io::stdout());
     match command {
-        Command::User(command) => {
-            let passwords = Passwords::new(Cost::RECOMMENDED)?;
-            people::user(db, &Clock::System, &passwords, command, input, output).await
+        Command::User(People::ResetSecondFactor(wanted)) => {
+            people::reset_second_factor(db, &open_vault(config, db).await?, wanted, output).await
+        }
+        Command::User(People::Other(command)) => {
+            let (passwords, public_url) = (Passwords::new(Cost::RECOMMENDED)?, config.public_url(config.listen));
+            let tools = people::Tools { db, clock: &Clock::System, passwords: &passwords, public_url: &public_url };
+            people::user(tools, command, input, output).await
         }
         Command::Token(command) => people::token(db, &Clock::System, command, output).await,
+        Command::Audit(command) => audit::audit(db, &Clock::System, command, output).await,
         Command::Vault(command) => {
-            let (mode, data_dir) = (config.mode, &config.data_dir);
-            let opened =
-                Vault::open(db.clone(), mode, &config.master_key, data_dir, &config.credentials, Clock::System);
-            let opened = opened.await?.with_defaults_of(config);
+            let opened = open_vault(config, db).await?;
             let actor = Actor::command_line();
             match command {
                 VaultCommand::Set { name } => vault::set(&opened, name, input, output, &actor).await,
@@ -118,6 +133,12 @@ async fn on_database(command: Command, config: &Config, db: &PgPool) -> anyhow::
         Command::Migrate => Ok(writeln!(std::io::stdout(), "The schema is up to date.")?),
         Command::Serve | Command::Sandbox(_) | Command::Gateway(_) | Command::Openclaw(_) => Ok(()),
     }
+}
+
+async fn open_vault(config: &Config, db: &PgPool) -> anyhow::Result<Vault> {
+    let (mode, data_dir) = (config.mode, &config.data_dir);
+    let opened = Vault::open(db.clone(), mode, &config.master_key, data_dir, &config.credentials, Clock::System);
+    Ok(opened.await?.with_defaults_of(config))
 }
 
 /// The operator's PostgreSQL, or the private one.

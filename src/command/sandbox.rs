@@ -22,6 +22,12 @@ pub(super) struct Arguments {
     /// Its auth token, with which it also signs callbacks.
     #[arg(long)]
     auth_token: SecretString,
+    /// The SID of an API key of the account, with which requests may be made in the token's place.
+    #[arg(long, requires = "api_key_secret")]
+    api_key_sid: Option<String>,
+    /// Its secret.
+    #[arg(long, requires = "api_key_sid")]
+    api_key_secret: Option<SecretString>,
     /// The key that requests to ElevenLabs must show; without it none of them is served.
     #[arg(long)]
     elevenlabs_key: Option<SecretString>,
@@ -40,6 +46,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let credentials = Credentials {
         account_sid: arguments.account_sid,
         auth_token: arguments.auth_token,
+        api_key: arguments.api_key_sid.zip(arguments.api_key_secret),
         numbers: arguments.numbers.iter().map(ToString::to_string).collect(),
     };
     let options = Options {

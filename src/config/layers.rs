@@ -7,12 +7,14 @@ use toml::{Table, Value};
 use super::{Environment, PREFIX};
 
 /// Variables with our prefix that are not settings of the file.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "MISSION_CONTROL_CLIPS_ACCESS_KEY_ID",
     "MISSION_CONTROL_CLIPS_SECRET_ACCESS_KEY",
+    "MISSION_CONTROL_OIDC_CLIENT_SECRET",
     "MISSION_CONTROL_CONFIG",
     "MISSION_CONTROL_MASTER_KEY",
     "MISSION_CONTROL_MASTER_KEY_FILE",
+    "MISSION_CONTROL_MASTER_KEY_COMMAND",
     "MISSION_CONTROL_TOKEN",
     "MISSION_CONTROL_WEBHOOK_SHARED_KEYS",
 ];

@@ -3,6 +3,8 @@
 
 mod clips;
 mod layers;
+mod master_key;
+mod oidc;
 mod operating;
 mod prices;
 mod proxies;
@@ -16,13 +18,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clips::ClipSettings;
+use oidc::OidcSettings;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use clips::{Bucket, ClipStorage};
+pub use master_key::MasterKeySource;
+pub use oidc::OidcProvider;
 pub(crate) use operating::is_speech_id;
-pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, VoiceSettings, WrongSetting};
+pub use operating::{Api, Approval, Dispatch, OnUnknown, Operating, SecondFactor, SignIn, VoiceSettings, WrongSetting};
 pub(crate) use prices::CURRENCIES;
 pub use prices::{InvalidPrice, Price, Prices};
 pub use proxies::Proxies;
@@ -57,6 +62,7 @@ impl Mode {
     }
 
     /// The mode that it is not.
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Sandbox => Self::Live,
@@ -154,21 +160,12 @@ pub struct Config {
     pub test_to_number: Option<String>,
     /// Shared keys with which Twilio may sign webhooks, as `id:secret`.
     pub webhook_shared_keys: Vec<(String, SecretString)>,
+    /// Where else people may sign in.
+    pub oidc: Option<OidcProvider>,
     /// Start values of the operating settings.
     pub operating: Operating,
     /// Operating settings that the environment fixes, as `table.name`.
     pub locked: Vec<String>,
-}
-
-/// Where the master keys of the vault come from.
-#[derive(Clone, Debug)]
-pub enum MasterKeySource {
-    /// `MISSION_CONTROL_MASTER_KEY`, as `kid:base64,...`.
-    Value(SecretString),
-    /// `MISSION_CONTROL_MASTER_KEY_FILE`.
-    File(PathBuf),
-    /// Neither: `master-key` in the data folder, made at the first start; sandbox mode only.
-    DataDir,
 }
 
 /// Credentials from the environment.
@@ -178,6 +175,10 @@ pub struct EnvironmentCredentials {
     pub twilio_account_sid: Option<SecretString>,
     /// `TWILIO_AUTH_TOKEN`
     pub twilio_auth_token: Option<SecretString>,
+    /// `TWILIO_API_KEY_SID`
+    pub twilio_api_key_sid: Option<SecretString>,
+    /// `TWILIO_API_KEY_SECRET`
+    pub twilio_api_key_secret: Option<SecretString>,
     /// `TWILIO_PHONE_NUMBER`
     pub twilio_phone_number: Option<SecretString>,
     /// `ELEVENLABS_API_KEY`
@@ -200,8 +201,14 @@ struct File {
     clips_region: String,
     trusted_proxies: Vec<String>,
     connections: NonZero<usize>,
+    oidc_name: String,
+    oidc_issuer: String,
+    oidc_client_id: String,
+    oidc_groups_claim: String,
+    oidc_roles: String,
     log: String,
     log_format: LogFormat,
+    sign_in: SignIn,
     approval: Approval,
     dispatch: Dispatch,
     api: Api,
@@ -226,8 +233,16 @@ impl Config {
             "" => None,
             text => Some(PublicUrl::parse(text).map_err(anyhow::Error::msg)?),
         };
+        let oidc = OidcSettings {
+            name: &file.oidc_name,
+            issuer: &file.oidc_issuer,
+            client_id: &file.oidc_client_id,
+            groups_claim: &file.oidc_groups_claim,
+            roles: &file.oidc_roles,
+        };
         let clips = ClipSettings { url: &file.clips_url, endpoint: &file.clips_endpoint, region: &file.clips_region };
         let config = Self {
+            oidc: OidcProvider::read(&oidc, environment, file.mode)?,
             clips: ClipStorage::read(&clips, environment, &file.data_dir)?,
             listen: file.listen,
             data_dir: file.data_dir,
@@ -241,16 +256,19 @@ impl Config {
             log: file.log,
             log_format: file.log_format,
             database_url: environment.secret("DATABASE_URL"),
-            master_key: master_key_source(environment)?,
+            master_key: MasterKeySource::read(environment)?,
             test_to_number: environment.get("TEST_TO_NUMBER").map(str::to_owned),
             credentials: EnvironmentCredentials {
                 twilio_account_sid: environment.secret("TWILIO_ACCOUNT_SID"),
                 twilio_auth_token: environment.secret("TWILIO_AUTH_TOKEN"),
+                twilio_api_key_sid: environment.secret("TWILIO_API_KEY_SID"),
+                twilio_api_key_secret: environment.secret("TWILIO_API_KEY_SECRET"),
                 twilio_phone_number: environment.secret("TWILIO_PHONE_NUMBER"),
                 elevenlabs_api_key: environment.secret("ELEVENLABS_API_KEY"),
             },
             webhook_shared_keys: shared_keys(environment)?,
             operating: Operating {
+                sign_in: file.sign_in,
                 approval: file.approval,
                 dispatch: file.dispatch,
                 api: file.api,
@@ -304,20 +322,6 @@ fn base_url(name: &str, text: &str, mode: Mode) -> anyhow::Result<Option<Url>> {
         );
     }
     Ok(Some(url))
-}
-
-fn master_key_source(environment: &Environment) -> anyhow::Result<MasterKeySource> {
-    let value = environment.secret("MISSION_CONTROL_MASTER_KEY");
-    match (value, environment.get("MISSION_CONTROL_MASTER_KEY_FILE")) {
-        (Some(_), Some(_)) => {
-            bail!(
-                "MISSION_CONTROL_MASTER_KEY and MISSION_CONTROL_MASTER_KEY_FILE are both set. Keep one, so that it is clear which key is used."
-            )
-        }
-        (Some(value), None) => Ok(MasterKeySource::Value(value)),
-        (None, Some(path)) => Ok(MasterKeySource::File(path.into())),
-        (None, None) => Ok(MasterKeySource::DataDir),
-    }
 }
 
 fn shared_keys(environment: &Environment) -> anyhow::Result<Vec<(String, SecretString)>> {
@@ -383,8 +387,6 @@ mod tests {
         assert!(refusal([("MISSION_CONTROL_MODE", "live")]).contains("PUBLIC_URL"));
         let live = [("MISSION_CONTROL_MODE", "live"), ("MISSION_CONTROL_PUBLIC_URL", "https://mission.example")];
         assert!(refusal(live).contains("master key"));
-        let keys = [("MISSION_CONTROL_MASTER_KEY", "a:b"), ("MISSION_CONTROL_MASTER_KEY_FILE", "/x")];
-        assert!(refusal(keys).contains("both set"));
         assert!(refusal([("MISSION_CONTROL_DISPATCH_DEADLINE_SECONDS", "5")]).contains("deadline_seconds"));
     }
 }

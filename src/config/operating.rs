@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Mode;
 use super::prices::{CURRENCIES, Prices};
+use crate::auth::Role;
 
 /// A choice that is the safe one in live mode and the convenient one in the sandbox, unless it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ pub enum OnUnknown {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operating {
+    /// How people prove who they are.
+    pub sign_in: SignIn,
     /// Who may let what go, and how long it waits.
     pub approval: Approval,
     /// How fast and how carefully it is sent.
@@ -59,6 +62,41 @@ pub struct Operating {
     pub voice: VoiceSettings,
     /// What an SMS and a call are estimated to cost.
     pub prices: Prices,
+}
+
+/// Of whom a second factor is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactor {
+    /// Of nobody; everybody may set one.
+    Optional,
+    /// Of approvers and admins.
+    Approvers,
+    /// Of everybody.
+    Everyone,
+}
+
+/// Settings of signing in; see `config/default.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    second_factor: ByMode<SecondFactor>,
+}
+
+impl SignIn {
+    /// Of whom a second factor is asked.
+    pub fn second_factor(&self, mode: Mode) -> SecondFactor {
+        self.second_factor.resolve(mode, SecondFactor::Optional, SecondFactor::Approvers)
+    }
+
+    /// Whether somebody of this role needs one.
+    pub fn asks_second_factor_of(&self, role: Role, mode: Mode) -> bool {
+        match self.second_factor(mode) {
+            SecondFactor::Optional => false,
+            SecondFactor::Approvers => role >= Role::Approver,
+            SecondFactor::Everyone => true,
+        }
+    }
 }
 
 /// Settings of the approval; see `config/default.toml`.
@@ -143,6 +181,8 @@ impl Dispatch {
 pub struct Api {
     /// Refuses requests without an idempotency key.
     pub require_idempotency_key: bool,
+    /// Requests a minute that one token may make of one process; 0 is no limit.
+    pub requests_per_minute: u32,
 }
 
 /// Settings of speech; see `config/default.toml`.
@@ -224,6 +264,40 @@ impl Operating {
             let value = format!("{:?}", chosen.chars().take(40).collect::<String>());
             WrongSetting { setting: "prices.currency", value, remedy: format!("Choose one of {}.", known.join(", ")) }
         });
-        seconds.chain(rates).chain(ids).chain(hours).chain(currency).collect()
+        let asking = Some(self.api.requests_per_minute).filter(|limit| *limit > 1_000_000).map(|limit| {
+            let remedy = "Choose 0 (no limit) to 1000000 a minute.".to_owned();
+            WrongSetting { setting: "api.requests_per_minute", value: limit.to_string(), remedy }
+        });
+        seconds.chain(rates).chain(ids).chain(hours).chain(asking).chain(currency).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Environment};
+
+    fn asked(value: Option<&str>, mode: Mode) -> [bool; 4] {
+        let mut environment = Environment::default();
+        if let Some(value) = value {
+            environment.set("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", value);
+        }
+        let settings = Config::load(&environment).expect("settings").operating.sign_in;
+        Role::ALL.map(|role| settings.asks_second_factor_of(role, mode))
+    }
+
+    #[test]
+    fn live_mode_asks_a_second_factor_of_whoever_lets_things_go_and_the_sandbox_of_nobody() {
+        assert_eq!(asked(None, Mode::Live), [false, false, true, true]);
+        assert_eq!(asked(None, Mode::Sandbox), [false; 4]);
+        assert_eq!(asked(Some("everyone"), Mode::Sandbox), [true; 4]);
+        assert_eq!(asked(Some("approvers"), Mode::Sandbox), [false, false, true, true]);
+        assert_eq!(asked(Some("optional"), Mode::Live), [false; 4]);
+    }
+
+    #[test]
+    fn a_word_that_does_not_exist_stops_the_start() {
+        let environment = Environment::of([("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", "nobody")]);
+        assert!(Config::load(&environment).is_err());
     }
 }

@@ -126,11 +126,12 @@ async fn see_through(
 }
 
 /// Whether these credentials are those that the next send is made with: what Twilio says of replaced ones is no reason to
-/// stop. Where that cannot be told they count as such.
+/// stop, nor of those without which nothing is sent any more. Where that cannot be told they count as such.
 async fn are_in_force(app: &AppState, used: &TwilioCredentials) -> bool {
     match app.vault.twilio().await {
-        Ok(Some(now)) => (&now.account_sid, now.version, now.source) == (&used.account_sid, used.version, used.source),
-        Ok(None) | Err(_) => true,
+        Ok(Some(now)) => now.are(used),
+        Ok(None) => false,
+        Err(_) => true,
     }
 }
 

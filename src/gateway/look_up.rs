@@ -47,6 +47,7 @@ async fn ask(gateway: &Gateway, twilio: &Twilio, due: &Due) -> sqlx::Result<()> 
     let credentials = TwilioCredentials {
         account_sid: settings.account_sid.clone(),
         auth_token: settings.auth_token.clone(),
+        api_key: None,
         phone_number: None,
         version: None,
         source: Origin::Environment,

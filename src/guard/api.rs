@@ -24,7 +24,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .get("/api/hold", Access::Caller(Permission::ReadOperations), read)
         .put("/api/hold", Access::Caller(Permission::Hold), set)
-        .delete("/api/hold", Access::Caller(Permission::Hold), release)
+        .delete("/api/hold", Access::Caller(Permission::Hold).confirmed(), release)
 }
 
 /// What documents say of this address.

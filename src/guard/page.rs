@@ -1,56 +1,64 @@
-//! The hold's switch on every page.
+//! The hold's two switches on every page. Stopping is one click, whoever has been sitting there for how long; letting it
+//! go on is asked for once more.
 
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::response::Redirect;
 use serde::Deserialize;
 
 use super::api::reason;
 use super::hold::{self, Cause};
 use crate::access::{Access, Routes};
-use crate::auth::{Permission, SignedIn};
-use crate::error::{Problem, Result};
+use crate::audit::Actor;
+use crate::auth::{Permission, Refusal, SignedIn};
+use crate::error::Result;
 use crate::state::AppState;
-use crate::web::back::Back;
+use crate::web::back::{Back, START};
 use crate::web::client::ClientAddress;
 use crate::web::correlation::CorrelationId;
 use crate::web::extract::Form;
 
-/// The route of the switch.
+/// The routes of the switches. What was posted to stands under its address; loading that again leads to the start.
 pub(crate) fn routes() -> Routes {
-    Routes::new().post("/dashboard/hold", Access::Person(Permission::Hold), switch)
+    let (admin, start) = (Access::Person(Permission::Hold), async || Redirect::to(START));
+    Routes::new()
+        .get("/dashboard/hold", admin, start)
+        .post("/dashboard/hold", admin, set)
+        .get("/dashboard/hold/release", admin, start)
+        .post("/dashboard/hold/release", admin.confirmed(), release)
 }
 
 #[derive(Deserialize)]
 struct HoldForm {
-    held: String,
     #[serde(default)]
     reason: String,
 }
 
-async fn switch(
-    State(app): State<AppState>,
-    SignedIn(principal): SignedIn,
-    address: ClientAddress,
-    correlation_id: CorrelationId,
-    back: Back,
-    Form(form): Form<HoldForm>,
-) -> Result<Redirect> {
-    principal.require(Permission::Hold)?;
-    let actor = principal.actor(address, &correlation_id);
-    match form.held.as_str() {
-        "true" => {
-            let reason = reason(&form.reason, &principal.name)?;
-            hold::set(&app.db, &app.clock, Cause::Person, &reason, &actor).await?;
-        }
-        "false" => {
-            hold::release(&app.db, &app.clock, &actor).await?;
-            app.changes.wake();
-        }
-        _ => {
-            let detail = "`held` is `true` or `false`. Load the page again and repeat.";
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_form", detail).into());
-        }
+/// An admin at one of the switches, whom the route has let in.
+struct Admin {
+    name: String,
+    actor: Actor,
+}
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let SignedIn(principal) = SignedIn::from_request_parts(parts, app).await?;
+        let Ok(address) = ClientAddress::from_request_parts(parts, app).await;
+        let Ok(correlation_id) = CorrelationId::from_request_parts(parts, app).await;
+        Ok(Self { actor: principal.actor(address, &correlation_id), name: principal.name })
     }
+}
+
+async fn set(State(app): State<AppState>, admin: Admin, back: Back, Form(form): Form<HoldForm>) -> Result<Redirect> {
+    let reason = reason(&form.reason, &admin.name)?;
+    hold::set(&app.db, &app.clock, Cause::Person, &reason, &admin.actor).await?;
+    Ok(back.redirect())
+}
+
+async fn release(State(app): State<AppState>, admin: Admin, back: Back) -> Result<Redirect> {
+    hold::release(&app.db, &app.clock, &admin.actor).await?;
+    app.changes.wake();
     Ok(back.redirect())
 }

@@ -160,8 +160,11 @@ async fn page(visit: &Visit, test: &str, Beside { again, arrival }: Beside) -> R
         async { Ok(evidence::tests(&app.db, mode, LATEST).await?) },
     )?;
     let state = |name: VaultName| state(&entries, name);
+    let [half, other] = VaultName::API_KEY.map(|name| state(name) == EntryState::Missing);
+    let account_sid = if half == other { state(VaultName::TwilioAccountSid) } else { EntryState::Missing };
     let twilio = Twilio {
-        access: AccountAccess::of(state(VaultName::TwilioAccountSid), state(VaultName::TwilioAuthToken)),
+        // With half an API key nothing is sent, as without an account.
+        access: AccountAccess::of(account_sid, state(VaultName::TwilioAuthToken)),
         has_number: state(VaultName::TwilioPhoneNumber) != EntryState::Missing,
         verification,
         accepted: evidence.accepted.map(|attempt| news(visit, attempt)),

@@ -47,7 +47,8 @@ const FORBIDDEN: Refusal = Refusal {
     code: "scope_missing",
     description: "`role_missing`, `scope_missing`: it takes more than this person or token has. `own_request`, \
         `tokens_may_not_decide`: the settings keep this one from deciding. `cross_origin`: another site asks. \
-        `password_change_required`: first the person has to choose a password.",
+        `password_change_required`, `second_factor_required`: first the person has to choose a password, or set a second \
+        factor. `confirmation_required`: a session that is older than ten minutes has to be confirmed, at `confirmUrl`.",
     detail: "This needs a token with the scope operations:write. Make one with `token create --scope operations:write`.",
     header: None,
 };
@@ -156,7 +157,7 @@ pub(super) fn add(document: &mut Value, routes: &[Route]) {
 }
 
 fn describe(operation: &mut Value, route: &Route) {
-    if let Access::Caller(permission) = route.access {
+    if let Access::Caller(permission) = route.terms.access {
         operation["security"] = json!([{ "token": [] }, { "session": [] }]);
         let takes = takes(permission);
         let text = operation["description"].as_str().map_or(takes.clone(), |text| format!("{text}\n\n{takes}"));
@@ -164,7 +165,7 @@ fn describe(operation: &mut Value, route: &Route) {
     }
     let has_body = operation.get("requestBody").is_some();
     let has_query = operation["parameters"].as_array().is_some_and(|list| list.iter().any(|one| one["in"] == "query"));
-    let is_caller = matches!(route.access, Access::Caller(_));
+    let is_caller = matches!(route.terms.access, Access::Caller(_));
     let refusals = [
         (&BAD_REQUEST, is_caller && (has_body || has_query)),
         (&UNAUTHENTICATED, is_caller),

@@ -52,7 +52,7 @@ pub(crate) fn routes(described: &[Route]) -> Routes {
 /// Whether a route is for programs, and so in the document; the others answer with pages, for people.
 pub fn is_for_programs(route: &Route) -> bool {
     let is_open = ["/api/", "/webhooks/", "/healthz", "/readyz", DOCUMENT];
-    match route.access {
+    match route.terms.access {
         Access::Caller(_) | Access::Twilio => true,
         Access::Anybody => is_open.iter().any(|start| route.path.starts_with(start)),
         Access::AtTheDoor | Access::Person(_) => false,

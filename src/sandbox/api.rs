@@ -16,6 +16,7 @@ use super::{
     Credentials, accounts,
     answer::{Answer, Refusal, Unanswered, empty, json_answer},
     calls::{self, Call},
+    credentials::Shown,
     faults::Moment,
     incoming_numbers, life,
     messages::{self, Message},
@@ -79,12 +80,15 @@ impl ApiRequest {
     async fn admit(shared: &Shared, received: &Received) -> Result<Self, Refusal> {
         // Not 401: that would say that the caller's are wrong.
         let credentials = shared.credentials.current().await.map_err(|_| Refusal::unavailable())?;
-        let credentials = credentials
-            .filter(|credentials| credentials.admits(received.headers.get(AUTHORIZATION)))
-            .ok_or_else(Refusal::unauthorized)?;
+        let credentials = credentials.ok_or_else(Refusal::unauthorized)?;
+        let shown = credentials.shown_by(received.headers.get(AUTHORIZATION)).ok_or_else(Refusal::unauthorized)?;
         let path = received.uri.path().to_owned();
         let (account, route) = Route::parse(&received.method, &path).ok_or_else(|| Refusal::not_found(&path))?;
         if account.is_some_and(|account| account != credentials.account_sid) {
+            return Err(Refusal::unauthorized());
+        }
+        // Of the account itself Twilio tells a standard key nothing.
+        if shown == Shown::ApiKey && route.is_about_accounts() {
             return Err(Refusal::unauthorized());
         }
         // Twilio does not read any other body: a JSON request lacks its parameters.

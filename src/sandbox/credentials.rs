@@ -16,6 +16,8 @@ pub(super) const NUMBER_OF_EVERY_ACCOUNT: &str = "+15005550006";
 pub struct Credentials {
     pub account_sid: String,
     pub auth_token: SecretString,
+    /// SID and secret of a standard API key: it opens everything but the account itself.
+    pub api_key: Option<(String, SecretString)>,
     /// Numbers in E.164 that belong to the account, beside `+15005550006`.
     pub numbers: Vec<String>,
 }
@@ -78,18 +80,29 @@ impl Credentials {
         std::iter::once(NUMBER_OF_EVERY_ACCOUNT).chain(others)
     }
 
-    /// Whether this is the value of an `Authorization` header with exactly these credentials.
-    #[expect(clippy::disallowed_methods, reason = "compared here, in constant time, and not kept")]
-    pub(super) fn admits(&self, authorization: Option<&HeaderValue>) -> bool {
-        let Some(given) = authorization
+    /// What an `Authorization` header shows, if it is exactly one of these.
+    pub(super) fn shown_by(&self, authorization: Option<&HeaderValue>) -> Option<Shown> {
+        let given = authorization
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
-            .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
-        else {
-            return false;
-        };
-        let expected = format!("{}:{}", self.account_sid, self.auth_token.expose_secret());
-        expected.as_bytes().ct_eq(&given).into()
+            .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())?;
+        if is_login(&given, &self.account_sid, &self.auth_token) {
+            return Some(Shown::AuthToken);
+        }
+        let (sid, secret) = self.api_key.as_ref()?;
+        is_login(&given, sid, secret).then_some(Shown::ApiKey)
     }
+}
+
+/// What a request is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    AuthToken,
+    ApiKey,
+}
+
+#[expect(clippy::disallowed_methods, reason = "compared here, in constant time, and not kept")]
+fn is_login(given: &[u8], user: &str, password: &SecretString) -> bool {
+    format!("{user}:{}", password.expose_secret()).as_bytes().ct_eq(given).into()
 }

@@ -59,6 +59,11 @@ impl Route {
         Some((Some(segments[0].to_owned()), route))
     }
 
+    /// Whether it is about the account itself.
+    pub(super) fn is_about_accounts(&self) -> bool {
+        matches!(self, Self::ListAccounts | Self::FetchAccount | Self::UpdateAccount)
+    }
+
     /// The status of an answer that is no refusal.
     pub(super) fn success(&self) -> StatusCode {
         match self {

@@ -20,7 +20,8 @@ use crate::web::frame::{FormError, Place, html};
 const ADDRESS: &str = "/dashboard/settings/sending";
 
 /// The tables of the settings, with what the page says of each.
-const GROUPS: [(&str, &str, &str); 4] = [
+const GROUPS: [(&str, &str, &str); 5] = [
+    ("sign_in.", "Signing in", "How people prove who they are."),
     ("approval.", "Approval", "Who may let what go, and how long it waits."),
     ("dispatch.", "Sending", "How fast and how carefully it goes out."),
     ("api.", "API", "What programs must bring."),
@@ -31,7 +32,7 @@ const GROUPS: [(&str, &str, &str); 4] = [
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .get(ADDRESS, Access::Person(Permission::ReadOperations), show)
-        .post(ADDRESS, Access::Person(Permission::ManageSettings), submit)
+        .post(ADDRESS, Access::Person(Permission::ManageSettings).confirmed(), submit)
         .merge(voice::routes())
 }
 

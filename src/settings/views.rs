@@ -86,6 +86,7 @@ impl Field {
             Kind::Hours => Some("hours"),
             Kind::Seconds => Some("seconds"),
             Kind::Rate(_) => Some("a second"),
+            Kind::AMinute(_) => Some("a minute"),
             Kind::Price(unit) => Some(unit),
         }
     }

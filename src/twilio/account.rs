@@ -72,6 +72,24 @@ impl Twilio {
         Ok(own.map(|own| own.capabilities))
     }
 
+    /// Whether the credentials may read the account's messages.
+    pub(crate) async fn may_read_messages(&self, credentials: &TwilioCredentials) -> Result<(), Unread> {
+        let mut url = self.resource(&credentials.account_sid, "Messages").ok();
+        if let Some(url) = &mut url {
+            url.query_pairs_mut().append_pair("PageSize", "1");
+        }
+        self.read::<serde::de::IgnoredAny>(url, credentials).await.map(drop)
+    }
+
+    /// Whether they may read its phone numbers.
+    pub(crate) async fn may_read_numbers(&self, credentials: &TwilioCredentials) -> Result<(), Unread> {
+        let mut url = self.resource(&credentials.account_sid, "IncomingPhoneNumbers").ok();
+        if let Some(url) = &mut url {
+            url.query_pairs_mut().append_pair("PageSize", "1");
+        }
+        self.read::<serde::de::IgnoredAny>(url, credentials).await.map(drop)
+    }
+
     async fn read<T: DeserializeOwned>(&self, url: Option<Url>, credentials: &TwilioCredentials) -> Result<T, Unread> {
         let Some(url) = url else { return Err(Unread::Unclear) };
         let answer = self.get(url, credentials).await.map_err(|no_answer| {

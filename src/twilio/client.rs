@@ -121,9 +121,10 @@ fn builder(tls: &rustls::ClientConfig, timeout: Duration) -> reqwest::ClientBuil
 }
 
 fn authorized(request: reqwest::RequestBuilder, credentials: &TwilioCredentials) -> reqwest::RequestBuilder {
-    #[expect(clippy::disallowed_methods, reason = "the auth token is the password of Twilio's basic authentication")]
-    let password = credentials.auth_token.expose_secret();
-    request.basic_auth(&credentials.account_sid, Some(password))
+    let (user, password) = credentials.login();
+    #[expect(clippy::disallowed_methods, reason = "the password of Twilio's basic authentication")]
+    let password = password.expose_secret();
+    request.basic_auth(user, Some(password))
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use secrecy::SecretString;
 use serde_json::Value;
 use utoipa::{IntoResponses, OpenApi, ToSchema};
+use zeroize::Zeroize as _;
 
 use super::VaultName;
 use super::document::{EntriesDocument, EntryDocument, VerificationDocument};
@@ -23,10 +24,10 @@ pub(crate) fn routes() -> Routes {
     let keeper = Access::Caller(Permission::ManageVault);
     Routes::new()
         .get("/api/vault", keeper, list)
-        .post("/api/vault/verify", keeper, verify)
-        .put("/api/vault/{name}", keeper, set)
-        .delete("/api/vault/{name}", keeper, remove)
-        .post("/api/vault/{name}/revoke-previous", keeper, revoke_previous)
+        .post("/api/vault/verify", keeper.confirmed(), verify)
+        .put("/api/vault/{name}", keeper.confirmed(), set)
+        .delete("/api/vault/{name}", keeper.confirmed(), remove)
+        .post("/api/vault/{name}/revoke-previous", keeper.confirmed(), revoke_previous)
 }
 
 /// What documents say of these addresses.
@@ -187,9 +188,29 @@ fn value(body: Value) -> Result<SecretString, Problem> {
     match body {
         Value::Object(mut members) if members.len() == 1 => match members.remove("value") {
             Some(Value::String(value)) => Ok(SecretString::from(value)),
-            _ => Err(no_value()),
+            other => {
+                members.extend(other.map(|value| (String::new(), value)));
+                wipe(Value::Object(members));
+                Err(no_value())
+            }
         },
-        _ => Err(no_value()),
+        other => {
+            wipe(other);
+            Err(no_value())
+        }
+    }
+}
+
+/// Wipes every text in a body that is not read: the secret may be in the wrong place.
+fn wipe(value: Value) {
+    match value {
+        Value::String(mut text) => text.zeroize(),
+        Value::Array(values) => values.into_iter().for_each(wipe),
+        Value::Object(members) => members.into_iter().for_each(|(mut name, value)| {
+            name.zeroize();
+            wipe(value);
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

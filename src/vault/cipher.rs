@@ -8,13 +8,23 @@ use zeroize::Zeroizing;
 use crate::config::Mode;
 
 /// Bytes of a key.
-pub(super) const KEY_BYTES: usize = 32;
+const KEY_BYTES: usize = 32;
 
 /// Bytes of the nonce in front of each ciphertext. 24 random bytes do not repeat in practice; 12 could.
 const NONCE_BYTES: usize = 24;
 
 /// A key in memory, wiped when it is dropped.
 pub(super) type Key = Zeroizing<[u8; KEY_BYTES]>;
+
+/// The key that these bytes are, without a copy of it that is not wiped.
+pub(super) fn key_of(bytes: &[u8]) -> Option<Key> {
+    let mut key = Key::default();
+    if bytes.len() != KEY_BYTES {
+        return None;
+    }
+    key.copy_from_slice(bytes);
+    Some(key)
+}
 
 /// What a ciphertext is for: one made for the first purpose never opens as the second.
 #[derive(Clone, Copy)]

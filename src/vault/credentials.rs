@@ -28,12 +28,55 @@ pub struct TwilioCredentials {
     pub account_sid: String,
     /// Its auth token.
     pub auth_token: SecretString,
+    /// What requests are made with in the token's place.
+    pub api_key: Option<ApiKey>,
     /// The number that sends unless a request names another.
     pub phone_number: Option<PhoneNumber>,
     /// The auth token's version, if it comes from the vault.
     pub version: Option<i32>,
     /// Where the auth token comes from.
     pub source: Source,
+}
+
+/// A key of the account, which can be ended at Twilio without ending the auth token.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// Its name.
+    pub sid: String,
+    /// Its secret.
+    pub secret: SecretString,
+    /// The secret's version, if it comes from the vault.
+    pub version: Option<i32>,
+    /// Where both come from.
+    pub source: Source,
+}
+
+/// What there is of an API key.
+pub(super) enum KeyStanding {
+    /// Nothing: requests are made with the auth token.
+    None,
+    /// One half. Nothing is sent then: whoever sets a key up does not mean to send with the token.
+    Half,
+    /// Both.
+    Whole(ApiKey),
+}
+
+impl TwilioCredentials {
+    /// User and password of Twilio's basic authentication.
+    pub(crate) fn login(&self) -> (&str, &SecretString) {
+        match &self.api_key {
+            Some(key) => (&key.sid, &key.secret),
+            None => (&self.account_sid, &self.auth_token),
+        }
+    }
+
+    /// Whether a request that is made with these is made with those.
+    pub(crate) fn are(&self, others: &Self) -> bool {
+        let key =
+            |credentials: &Self| credentials.api_key.as_ref().map(|key| (key.sid.clone(), key.version, key.source));
+        (&self.account_sid, self.version, self.source) == (&others.account_sid, others.version, others.source)
+            && key(self) == key(others)
+    }
 }
 
 /// The value in force of one name, still closed.
@@ -45,9 +88,21 @@ pub(super) enum Standing<'a> {
 }
 
 impl Vault {
-    /// Twilio's credentials as of now. `None` while account SID or auth token is missing; [`Vault::list`] says which.
+    /// Twilio's credentials as of now. `None` while account SID or auth token is missing, or one half of an API key;
+    /// [`Vault::list`] says which.
     pub async fn twilio(&self) -> Result<Option<TwilioCredentials>, VaultError> {
         self.twilio_among(&self.held().await?)
+    }
+
+    /// The account as Twilio itself knows it, for the emulator: it signs even while half an API key keeps us from sending.
+    pub(crate) async fn signing_account(&self) -> Result<Option<TwilioCredentials>, VaultError> {
+        let held = self.held().await?;
+        let Some(account) = self.account_among(&held)? else { return Ok(None) };
+        let key = self.api_key_among(&held)?;
+        Ok(Some(TwilioCredentials {
+            api_key: if let KeyStanding::Whole(key) = key { Some(key) } else { None },
+            ..account
+        }))
     }
 
     /// The number that sends unless a request names another.
@@ -73,8 +128,32 @@ impl Vault {
             .map_err(|problem| VaultError::Invalid { name, problem: problem.into() })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "an account SID is no secret")]
     pub(super) fn twilio_among(&self, held: &[Held]) -> Result<Option<TwilioCredentials>, VaultError> {
+        let Some(account) = self.account_among(held)? else { return Ok(None) };
+        Ok(match self.api_key_among(held)? {
+            KeyStanding::None => Some(account),
+            KeyStanding::Half => None,
+            KeyStanding::Whole(key) => Some(TwilioCredentials { api_key: Some(key), ..account }),
+        })
+    }
+
+    /// What there is of the API key. Both halves come from one place: one in the vault is never used with one in the
+    /// environment.
+    #[expect(clippy::disallowed_methods, reason = "the SID of a key is no secret")]
+    pub(super) fn api_key_among(&self, held: &[Held]) -> Result<KeyStanding, VaultError> {
+        let [sid, secret] = VaultName::API_KEY;
+        Ok(match (self.value(held, sid)?, self.value(held, secret)?) {
+            (None, None) => KeyStanding::None,
+            (Some((sid, ..)), Some((secret, version, source))) => {
+                KeyStanding::Whole(ApiKey { sid: sid.expose_secret().to_owned(), secret, version, source })
+            }
+            (Some(_), None) | (None, Some(_)) => KeyStanding::Half,
+        })
+    }
+
+    /// Account SID and auth token as of now, whatever there is of an API key: with these Twilio signs.
+    #[expect(clippy::disallowed_methods, reason = "an account SID is no secret")]
+    pub(super) fn account_among(&self, held: &[Held]) -> Result<Option<TwilioCredentials>, VaultError> {
         let account_sid = self.value(held, VaultName::TwilioAccountSid)?;
         let auth_token = self.value(held, VaultName::TwilioAuthToken)?;
         let (Some((account_sid, ..)), Some((auth_token, version, source))) = (account_sid, auth_token) else {
@@ -82,11 +161,17 @@ impl Vault {
         };
         let phone_number = self.phone_number_among(held)?;
         let account_sid = account_sid.expose_secret().to_owned();
-        Ok(Some(TwilioCredentials { account_sid, auth_token, phone_number, version, source }))
+        Ok(Some(TwilioCredentials { account_sid, auth_token, api_key: None, phone_number, version, source }))
     }
 
     fn value(&self, held: &[Held], name: VaultName) -> Result<Option<(SecretString, Option<i32>, Source)>, VaultError> {
         Ok(match self.standing(held, name) {
+            // A version that was put back in the place of a newer one opens, as what it was.
+            Standing::Stored(current)
+                if held.iter().any(|other| other.name == name && other.version > current.version) =>
+            {
+                return Err(VaultError::Altered { name, version: current.version });
+            }
             Standing::Stored(held) => Some((self.open_held(held)?, Some(held.version), Source::Vault)),
             Standing::Environment(value) => Some((value.clone(), None, Source::Environment)),
             Standing::Generated(value) => Some((value, None, Source::Sandbox)),
@@ -98,6 +183,10 @@ impl Vault {
     pub(super) fn standing<'a>(&'a self, held: &'a [Held], name: VaultName) -> Standing<'a> {
         if let Some(current) = held.iter().find(|held| held.name == name && held.is_current) {
             return Standing::Stored(current);
+        }
+        let is_current = |name: &VaultName| held.iter().any(|held| held.name == *name && held.is_current);
+        if VaultName::API_KEY.contains(&name) && VaultName::API_KEY.iter().any(is_current) {
+            return Standing::Missing;
         }
         if let Some(value) = name.in_environment(&self.environment) {
             return Standing::Environment(value);
@@ -123,6 +212,7 @@ impl Vault {
             VaultName::ElevenlabsApiKey => {
                 Some(SecretString::from(format!("sk_{}", derive("mission-control/sandbox/elevenlabs-key"))))
             }
+            VaultName::TwilioApiKeySid | VaultName::TwilioApiKeySecret => None,
             _ if pair.iter().any(is_set) => None,
             VaultName::TwilioAccountSid => {
                 Some(SecretString::from(format!("AC{}", derive("mission-control/sandbox/account-sid"))))
@@ -141,6 +231,8 @@ pub(super) fn parse_environment(environment: &EnvironmentCredentials) -> Result<
     Ok(EnvironmentCredentials {
         twilio_account_sid: parse(VaultName::TwilioAccountSid)?,
         twilio_auth_token: parse(VaultName::TwilioAuthToken)?,
+        twilio_api_key_sid: parse(VaultName::TwilioApiKeySid)?,
+        twilio_api_key_secret: parse(VaultName::TwilioApiKeySecret)?,
         twilio_phone_number: parse(VaultName::TwilioPhoneNumber)?,
         elevenlabs_api_key: parse(VaultName::ElevenlabsApiKey)?,
     })

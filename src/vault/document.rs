@@ -64,6 +64,9 @@ pub(super) struct VerificationDocument {
     /// Of the account's credentials; null where there are none.
     #[schema(required = true)]
     account: Option<FindingDocument>,
+    /// Of the API key; null where there is none.
+    #[schema(required = true)]
+    api_key: Option<FindingDocument>,
     /// Of the phone number.
     #[schema(required = true)]
     number: Option<FindingDocument>,
@@ -146,6 +149,7 @@ impl VerificationDocument {
     pub(super) fn of(twilio: Option<&Verification>, speech: Option<&SpeechVerification>) -> Self {
         Self {
             account: twilio.map(|found| found.account.into()),
+            api_key: twilio.and_then(|found| found.api_key).map(FindingDocument::from),
             number: twilio.map(|found| found.number.into()),
             verified_at: twilio.map(|found| Timestamp(found.at)),
             kept_with: twilio.map(|found| found.kept_with.clone()),

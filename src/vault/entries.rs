@@ -63,6 +63,14 @@ impl Vault {
         )
         .fetch_optional(&mut *tx)
         .await?;
+        // A secret belongs to one key: with the SID of another it would only be refused.
+        let is_another_key = name == VaultName::TwilioApiKeySid
+            && before.as_ref().is_some_and(|before| before.hint.as_deref() != hint.as_deref());
+        let voided = if is_another_key {
+            self.destroy(&mut tx, VaultName::TwilioApiKeySecret, &["current", "previous"]).await?
+        } else {
+            Vec::new()
+        };
         let sealed = Sealed::seal(self.ring.primary(), self.place(name, version), &value);
         sqlx::query!(
             r#"
@@ -84,11 +92,14 @@ impl Vault {
         .execute(&mut *tx)
         .await?;
         self.forget_findings(&mut tx, name).await?;
-        let details = json!({
+        let mut details = json!({
             "mode": self.mode,
             "before": before.map(|before| json!({ "version": before.version, "hint": before.hint })),
             "after": { "version": version, "hint": hint },
         });
+        if !voided.is_empty() {
+            details["removed"] = json!({ VaultName::TwilioApiKeySecret.as_str(): voided });
+        }
         audit::record(&mut tx, actor, Change { object: format!("vault/{name}"), action: "vault.set", details }).await?;
         tx.commit().await?;
         self.sender.forget();

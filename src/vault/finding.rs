@@ -20,6 +20,15 @@ pub enum Finding {
     /// Twilio knows no such account.
     NoSuchAccount,
 
+    /// The API key is accepted.
+    ApiKeyAccepted,
+    /// It is accepted, and may not read all that is looked at.
+    ApiKeyLimited,
+    /// It is not accepted, or may read nothing.
+    ApiKeyRefused,
+    /// There is one half of it.
+    ApiKeyHalf,
+
     /// The number is the account's, and can send and call.
     Ready,
     /// It is the account's, and can only call.
@@ -30,6 +39,8 @@ pub enum Finding {
     NoSmsNoVoice,
     /// It is not the account's.
     NotOwned,
+    /// The API key may not read the account's numbers.
+    NotReadable,
     /// There is no number to ask about.
     NoNumber,
     /// The account was not accepted, so the number was not judged.
@@ -60,7 +71,7 @@ pub enum Finding {
 
 impl Finding {
     /// Those that say something about a value, and are kept with it.
-    const KEPT: [Self; 17] = [
+    const KEPT: [Self; 20] = [
         Self::Active,
         Self::Trial,
         Self::Suspended,
@@ -68,6 +79,9 @@ impl Finding {
         Self::Refused,
         Self::TestCredentials,
         Self::NoSuchAccount,
+        Self::ApiKeyAccepted,
+        Self::ApiKeyLimited,
+        Self::ApiKeyRefused,
         Self::Ready,
         Self::NoSms,
         Self::NoVoice,
@@ -95,6 +109,11 @@ impl Finding {
             Self::NoVoice => "no_voice",
             Self::NoSmsNoVoice => "no_sms_no_voice",
             Self::NotOwned => "not_owned",
+            Self::ApiKeyAccepted => "api_key_accepted",
+            Self::ApiKeyLimited => "api_key_limited",
+            Self::ApiKeyRefused => "api_key_refused",
+            Self::ApiKeyHalf => "api_key_half",
+            Self::NotReadable => "not_readable",
             Self::NoNumber => "no_number",
             Self::NotChecked => "not_checked",
             Self::KeyAccepted => "key_accepted",
@@ -120,7 +139,10 @@ impl Finding {
 
     /// Whether what was looked at can be used.
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Active | Self::Trial | Self::Ready | Self::KeyAccepted)
+        matches!(
+            self,
+            Self::Active | Self::Trial | Self::ApiKeyAccepted | Self::ApiKeyLimited | Self::Ready | Self::KeyAccepted
+        )
     }
 
     /// What is so, then what to do.
@@ -149,6 +171,19 @@ impl Finding {
             }
             Self::NotOwned => {
                 "The number is not one of the account’s numbers, so Twilio will not send from it. Store one that is listed in Twilio’s console."
+            }
+            Self::ApiKeyAccepted => "Twilio accepts the API key, and requests are made with it.",
+            Self::ApiKeyLimited => {
+                "Twilio accepts the API key, which may not read all that was looked at. Whether it may send was not checked: it needs to read and create Messages and Calls, and to read IncomingPhoneNumbers."
+            }
+            Self::ApiKeyRefused => {
+                "Twilio refused the API key. Its SID and secret do not belong together, it was deleted, it is another account’s, or it is restricted and may read nothing. Copy both halves, or make a standard key in Twilio’s console."
+            }
+            Self::ApiKeyHalf => {
+                "Only one half of the API key is there, so nothing is sent. Store the other half, or remove this one to send with the Auth Token."
+            }
+            Self::NotReadable => {
+                "The phone number was not checked, because the API key may not read the account’s numbers."
             }
             Self::NoNumber => "There is no phone number to check.",
             Self::NotChecked => "The phone number was not checked, because that needs an account that is accepted.",

@@ -2,9 +2,10 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
@@ -24,6 +25,34 @@ pub enum KeyFileError {
         /// What the system says.
         source: io::Error,
     },
+    /// It is something else.
+    #[error("The master key file {path} is not a file. Name one that holds `id:key`.")]
+    NoFile {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// It is another account's, which may change it.
+    #[error(
+        "The master key file {path} belongs to account {owner}, and must belong to root or to the account {ours} that runs this. Run: chown {ours} {path}"
+    )]
+    ForeignOwner {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who we are.
+        ours: u32,
+    },
+    /// Others may put another file in its place.
+    #[error(
+        "The master key file {path} is in the folder {folder}, in which others may put another in its place. The folder must belong to root or to the account that runs this, and nobody else may write in it. Run: chmod go-w {folder}"
+    )]
+    FolderOpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Others may read it.
     #[error("The master key file {path} is open to its group or to everyone. Run: chmod 600 {path}")]
     OpenToOthers {
@@ -32,12 +61,56 @@ pub enum KeyFileError {
     },
 }
 
-/// Reads a file that its owner alone may read or write.
+/// Most links on the way to a file, as for the system itself.
+const MOST_LINKS: usize = 40;
+
+/// Reads a file that nobody but its owner and root can read, change or replace: neither it, nor a folder on the way to it,
+/// nor what a link on that way names.
+pub(super) fn read_guarded(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
+    let unusable = |source| KeyFileError::Unusable { path: path.to_owned(), verb: "read", source };
+    let mut at = std::path::absolute(path).map_err(unusable)?;
+    for _ in 0..MOST_LINKS {
+        let folder = at.parent().unwrap_or(Path::new("/")).to_owned();
+        let real = folder.canonicalize().map_err(unusable)?;
+        for folder in folder.ancestors().chain(real.ancestors()) {
+            refuse_open_folder(path, folder)?;
+        }
+        match fs::read_link(&at) {
+            Ok(target) => at = real.join(target),
+            Err(_) => return read(path),
+        }
+    }
+    Err(unusable(io::ErrorKind::TooManyLinks.into()))
+}
+
+/// In a folder with the sticky bit, such as `/tmp`, everybody may make files, and replace their own alone.
+fn refuse_open_folder(path: &Path, folder: &Path) -> Result<(), KeyFileError> {
+    let unusable = |source| KeyFileError::Unusable { path: path.to_owned(), verb: "read", source };
+    let metadata = fs::metadata(folder).map_err(unusable)?;
+    let mode = metadata.permissions().mode();
+    if is_ours(metadata.uid()) && (mode & 0o022 == 0 || mode & 0o1000 != 0) {
+        return Ok(());
+    }
+    Err(KeyFileError::FolderOpenToOthers { path: path.to_owned(), folder: folder.to_owned() })
+}
+
+fn is_ours(owner: u32) -> bool {
+    owner == 0 || owner == geteuid().as_raw()
+}
+
+/// Reads a file that its owner alone may read or write, and that is ours or root's.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
     let unusable = |source| KeyFileError::Unusable { path: path.to_owned(), verb: "read", source };
     let mut file = File::open(path).map_err(unusable)?;
     // Asked of the open file: the one at the path may be another by now.
     let metadata = file.metadata().map_err(unusable)?;
+    if !metadata.is_file() {
+        return Err(KeyFileError::NoFile { path: path.to_owned() });
+    }
+    if !is_ours(metadata.uid()) {
+        let (owner, ours) = (metadata.uid(), geteuid().as_raw());
+        return Err(KeyFileError::ForeignOwner { path: path.to_owned(), owner, ours });
+    }
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(KeyFileError::OpenToOthers { path: path.to_owned() });
     }

@@ -13,7 +13,8 @@ use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::cipher::{KEY_BYTES, Key};
+use super::cipher::{self, Key};
+use super::key_command::{self, KeyCommandError};
 use super::key_file::{self, KeyFileError};
 use crate::config::{MasterKeySource, Mode};
 
@@ -56,6 +57,9 @@ pub enum KeyRingError {
     /// The file cannot be used.
     #[error(transparent)]
     File(#[from] KeyFileError),
+    /// The command gave none.
+    #[error(transparent)]
+    Command(#[from] KeyCommandError),
 }
 
 /// One master key.
@@ -93,12 +97,16 @@ pub(super) struct KeyRing {
 impl KeyRing {
     /// Reads the keys from where the settings say. In sandbox mode the first start makes one.
     #[expect(clippy::disallowed_methods, reason = "the text is parsed into keys and nothing else")]
-    pub(super) fn load(source: &MasterKeySource, data_dir: &Path, mode: Mode) -> Result<Self, KeyRingError> {
+    pub(super) async fn load(source: &MasterKeySource, data_dir: &Path, mode: Mode) -> Result<Self, KeyRingError> {
         match source {
             MasterKeySource::Value(text) => Self::parse(text.expose_secret(), "MISSION_CONTROL_MASTER_KEY"),
             MasterKeySource::File(path) => {
-                let text = key_file::read(path)?;
+                let text = key_file::read_guarded(path)?;
                 Self::parse(&text, &format!("MISSION_CONTROL_MASTER_KEY_FILE ({})", path.display()))
+            }
+            MasterKeySource::Command(command) => {
+                let text = key_command::run(command, key_command::PATIENCE).await?;
+                Self::parse(&text, "What MISSION_CONTROL_MASTER_KEY_COMMAND printed")
             }
             MasterKeySource::DataDir if mode == Mode::Live => Err(KeyRingError::NoneInLiveMode),
             MasterKeySource::DataDir => {
@@ -155,8 +163,7 @@ fn parse_entry(entry: &str) -> Option<MasterKey> {
         return None;
     }
     let bytes = Zeroizing::new(BASE64.decode(encoded.trim()).ok()?);
-    let key: [u8; KEY_BYTES] = bytes.as_slice().try_into().ok()?;
-    Some(MasterKey { id: id.to_owned(), key: Key::new(key) })
+    Some(MasterKey { id: id.to_owned(), key: cipher::key_of(&bytes)? })
 }
 
 /// One key as the ring reads it.

@@ -11,8 +11,11 @@ mod entries;
 mod error;
 mod finding;
 mod kept;
+mod key_command;
 mod key_file;
 mod key_ring;
+mod key_views;
+mod keys_in_use;
 mod listing;
 mod name;
 pub(crate) mod pages;
@@ -25,6 +28,7 @@ mod signatures;
 mod verify;
 mod verify_speech;
 pub(crate) mod views;
+mod wrapping;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,12 +47,15 @@ use crate::operation::content::hex;
 use cipher::Place;
 use key_ring::KeyRing;
 use sender::Remembered;
+use wrapping::Progress;
 
-pub use credentials::{Source, TwilioCredentials};
+pub use credentials::{ApiKey, Source, TwilioCredentials};
 pub use error::VaultError;
 pub use finding::{Checked, Finding};
+pub use key_command::KeyCommandError;
 pub use key_file::KeyFileError;
 pub use key_ring::KeyRingError;
+pub use keys_in_use::KeyUse;
 pub use listing::{Entry, EntryState};
 pub use name::{InvalidSecret, UnknownVaultName, VaultName};
 pub use rotation::Rotation;
@@ -70,6 +77,8 @@ pub struct Vault {
     /// Newest version of the auth token that is known to have verified a callback.
     noted_signature: Arc<AtomicI32>,
     sender: Arc<Remembered>,
+    /// The rotation that this process makes in the background.
+    progress: Arc<Progress>,
 }
 
 impl Vault {
@@ -83,7 +92,7 @@ impl Vault {
         environment: &EnvironmentCredentials,
         clock: Clock,
     ) -> Result<Self, VaultError> {
-        let ring = KeyRing::load(master_key, data_dir, mode)?;
+        let ring = KeyRing::load(master_key, data_dir, mode).await?;
         let environment = credentials::parse_environment(environment)?;
         let mut tx = database::begin(&db).await?;
         let deployment = canary::check(&mut tx, mode, &ring).await?;
@@ -98,6 +107,7 @@ impl Vault {
             generated: &[],
             noted_signature: Arc::new(AtomicI32::new(0)),
             sender: Arc::default(),
+            progress: Arc::default(),
         })
     }
 

@@ -36,6 +36,10 @@ pub enum VaultName {
     TwilioAccountSid,
     /// Signs requests to Twilio, and Twilio's callbacks to us.
     TwilioAuthToken,
+    /// The name of an API key of the account, with which requests are made in the auth token's place; an identifier.
+    TwilioApiKeySid,
+    /// Its secret.
+    TwilioApiKeySecret,
     /// The number that sends unless a request names another; an identifier.
     TwilioPhoneNumber,
     /// The key of `ElevenLabs`.
@@ -45,7 +49,7 @@ pub enum VaultName {
 /// A text that is not the name of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The vault has no such entry. Its names are twilio_account_sid, twilio_auth_token, twilio_phone_number and elevenlabs_api_key."
+    "The vault has no such entry. Its names are twilio_account_sid, twilio_auth_token, twilio_api_key_sid, twilio_api_key_secret, twilio_phone_number and elevenlabs_api_key."
 )]
 pub struct UnknownVaultName;
 
@@ -64,6 +68,9 @@ pub enum InvalidSecret {
     /// Not a SID of an account.
     #[error("An account SID is AC and 32 hexadecimal digits. Copy it from the Twilio Console.")]
     AccountSid,
+    /// Not a SID of an API key.
+    #[error("The SID of an API key is SK and 32 hexadecimal digits. Copy it from the Twilio Console.")]
+    ApiKeySid,
     /// Not a telephone number.
     #[error(transparent)]
     PhoneNumber(#[from] InvalidPhoneNumber),
@@ -71,10 +78,19 @@ pub enum InvalidSecret {
 
 impl VaultName {
     /// All names, in the order in which they are shown.
-    pub const ALL: [Self; 4] =
-        [Self::TwilioAccountSid, Self::TwilioAuthToken, Self::TwilioPhoneNumber, Self::ElevenlabsApiKey];
+    pub const ALL: [Self; 6] = [
+        Self::TwilioAccountSid,
+        Self::TwilioAuthToken,
+        Self::TwilioApiKeySid,
+        Self::TwilioApiKeySecret,
+        Self::TwilioPhoneNumber,
+        Self::ElevenlabsApiKey,
+    ];
 
-    /// Those with which Twilio is used, in the same order.
+    /// The two halves of Twilio's API key.
+    pub(crate) const API_KEY: [Self; 2] = [Self::TwilioApiKeySid, Self::TwilioApiKeySecret];
+
+    /// Those without which Twilio cannot be used, in the same order.
     pub(crate) const TWILIO: [Self; 3] = [Self::TwilioAccountSid, Self::TwilioAuthToken, Self::TwilioPhoneNumber];
 
     /// The name in the API, in rows and in logs.
@@ -82,6 +98,8 @@ impl VaultName {
         match self {
             Self::TwilioAccountSid => "twilio_account_sid",
             Self::TwilioAuthToken => "twilio_auth_token",
+            Self::TwilioApiKeySid => "twilio_api_key_sid",
+            Self::TwilioApiKeySecret => "twilio_api_key_secret",
             Self::TwilioPhoneNumber => "twilio_phone_number",
             Self::ElevenlabsApiKey => "elevenlabs_api_key",
         }
@@ -92,6 +110,8 @@ impl VaultName {
         match self {
             Self::TwilioAccountSid => "TWILIO_ACCOUNT_SID",
             Self::TwilioAuthToken => "TWILIO_AUTH_TOKEN",
+            Self::TwilioApiKeySid => "TWILIO_API_KEY_SID",
+            Self::TwilioApiKeySecret => "TWILIO_API_KEY_SECRET",
             Self::TwilioPhoneNumber => "TWILIO_PHONE_NUMBER",
             Self::ElevenlabsApiKey => "ELEVENLABS_API_KEY",
         }
@@ -99,13 +119,15 @@ impl VaultName {
 
     /// Whether the value names something instead of opening it: it may be shown.
     pub fn is_identifier(self) -> bool {
-        matches!(self, Self::TwilioAccountSid | Self::TwilioPhoneNumber)
+        matches!(self, Self::TwilioAccountSid | Self::TwilioApiKeySid | Self::TwilioPhoneNumber)
     }
 
     pub(super) fn in_environment(self, environment: &EnvironmentCredentials) -> Option<&SecretString> {
         match self {
             Self::TwilioAccountSid => environment.twilio_account_sid.as_ref(),
             Self::TwilioAuthToken => environment.twilio_auth_token.as_ref(),
+            Self::TwilioApiKeySid => environment.twilio_api_key_sid.as_ref(),
+            Self::TwilioApiKeySecret => environment.twilio_api_key_secret.as_ref(),
             Self::TwilioPhoneNumber => environment.twilio_phone_number.as_ref(),
             Self::ElevenlabsApiKey => environment.elevenlabs_api_key.as_ref(),
         }
@@ -125,11 +147,16 @@ impl VaultName {
             return Err(InvalidSecret::NotPrintable);
         }
         match self {
-            Self::TwilioAccountSid if !is_account_sid(text) => Err(InvalidSecret::AccountSid),
+            Self::TwilioAccountSid if !is_sid("AC", text) => Err(InvalidSecret::AccountSid),
+            Self::TwilioApiKeySid if !is_sid("SK", text) => Err(InvalidSecret::ApiKeySid),
             Self::TwilioPhoneNumber => PhoneNumber::parse(text)
                 .map(|number| SecretString::from(number.as_str()))
                 .map_err(InvalidSecret::PhoneNumber),
-            Self::TwilioAccountSid | Self::TwilioAuthToken | Self::ElevenlabsApiKey => Ok(SecretString::from(text)),
+            Self::TwilioAccountSid
+            | Self::TwilioAuthToken
+            | Self::TwilioApiKeySid
+            | Self::TwilioApiKeySecret
+            | Self::ElevenlabsApiKey => Ok(SecretString::from(text)),
         }
     }
 
@@ -148,8 +175,8 @@ impl VaultName {
     }
 }
 
-fn is_account_sid(text: &str) -> bool {
-    text.strip_prefix("AC").is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+fn is_sid(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 impl fmt::Display for VaultName {
@@ -187,7 +214,7 @@ mod tests {
 
     #[test]
     fn values_are_trimmed_and_have_their_form() {
-        use VaultName::{TwilioAccountSid, TwilioAuthToken, TwilioPhoneNumber};
+        use VaultName::{TwilioAccountSid, TwilioApiKeySid, TwilioAuthToken, TwilioPhoneNumber};
         assert_eq!(parsed(TwilioAccountSid, &format!(" {SID}\n")), Ok(SID.to_owned()));
         assert_eq!(parsed(TwilioPhoneNumber, "+1 (500) 555-0006"), Ok("+15005550006".to_owned()));
         for (name, text, refusal) in [
@@ -195,6 +222,7 @@ mod tests {
             (TwilioAccountSid, "SK0123456789abcdefABCDEF0123456789", InvalidSecret::AccountSid),
             (TwilioAccountSid, "AC0123456789abcdefABCDEF012345678", InvalidSecret::AccountSid),
             (TwilioAccountSid, "AC0123456789abcdefABCDEF012345678g", InvalidSecret::AccountSid),
+            (TwilioApiKeySid, SID, InvalidSecret::ApiKeySid),
             (TwilioPhoneNumber, "5005550006", InvalidSecret::PhoneNumber(InvalidPhoneNumber::CountryCode)),
             (TwilioAuthToken, " \r\n\t", InvalidSecret::Empty),
             (TwilioAuthToken, "two\nlines", InvalidSecret::NotPrintable),

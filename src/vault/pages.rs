@@ -3,13 +3,13 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::api::{no_key_to_verify, nothing_to_verify};
 use super::views::{Card, Outcome, RemovePage, SpeechOutcome, VaultPage};
 use super::{EntryState, SpeechVerification, VaultError, VaultName, Verification};
 use crate::access::{Access, Routes};
-use crate::auth::Permission;
+use crate::auth::{Permission, confirmation};
 use crate::config::Mode;
 use crate::error::{Problem, Result};
 use crate::visit::Visit;
@@ -23,15 +23,17 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .get("/dashboard/settings", reader, show)
         .get("/dashboard/settings/vault/verify", reader, go_back)
-        .post("/dashboard/settings/vault/verify", keeper, verify)
+        .post("/dashboard/settings/vault/verify", keeper.confirmed(), verify)
         .get("/dashboard/settings/vault/verify-elevenlabs", reader, go_back)
-        .post("/dashboard/settings/vault/verify-elevenlabs", keeper, verify_elevenlabs)
+        .post("/dashboard/settings/vault/verify-elevenlabs", keeper.confirmed(), verify_elevenlabs)
+        .get("/dashboard/settings/vault/wrap", reader, go_back)
+        .post("/dashboard/settings/vault/wrap", keeper.confirmed(), wrap)
         .get("/dashboard/settings/vault/{name}", reader, go_back)
-        .post("/dashboard/settings/vault/{name}", keeper, set)
+        .post("/dashboard/settings/vault/{name}", keeper.confirmed_by_form(), set)
         .get("/dashboard/settings/vault/{name}/remove", keeper, ask_to_remove)
-        .post("/dashboard/settings/vault/{name}/remove", keeper, remove)
+        .post("/dashboard/settings/vault/{name}/remove", keeper.confirmed(), remove)
         .get("/dashboard/settings/vault/{name}/revoke-previous", reader, go_back)
-        .post("/dashboard/settings/vault/{name}/revoke-previous", keeper, revoke_previous)
+        .post("/dashboard/settings/vault/{name}/revoke-previous", keeper.confirmed(), revoke_previous)
 }
 
 #[derive(Deserialize)]
@@ -40,11 +42,16 @@ struct PageQuery {
     tab: String,
 }
 
+/// A field as it came, in no copy that is not wiped.
+fn secret<'de, D: Deserializer<'de>>(field: D) -> Result<SecretString, D::Error> {
+    String::deserialize(field).map(SecretString::from)
+}
+
 /// A new value. It has no `Debug`, and is gone with the request.
 #[derive(Deserialize)]
 struct SetForm {
-    #[serde(default)]
-    value: String,
+    #[serde(default, deserialize_with = "secret")]
+    value: SecretString,
     /// The entry's name, typed by whoever replaces what is stored.
     #[serde(default)]
     confirm: String,
@@ -86,7 +93,7 @@ async fn set(visit: Visit, Path(name): Path<String>, Form(form): Form<SetForm>) 
         );
         return refused(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(name.as_str()), text).await;
     }
-    match visit.app.vault.set(name, SecretString::from(form.value), &visit.actor).await {
+    match visit.app.vault.set(name, form.value, &visit.actor).await {
         Ok(_) => Ok(changed(&visit, name)),
         Err(VaultError::Invalid { problem, .. }) => {
             let text = format!("{problem} The field is empty again, because no value is ever shown.");
@@ -113,6 +120,12 @@ async fn verify_elevenlabs(visit: Visit) -> Result<Response> {
         return refused(&visit, status, None, detail).await;
     };
     page(&visit, StatusCode::OK, Beside { speech: Some(speech), ..Beside::default() }).await
+}
+
+/// Begins to wrap everything by the primary key. The page says how far it came.
+async fn wrap(visit: Visit) -> Redirect {
+    visit.app.vault.wrap_in_background(&visit.app.tasks, visit.actor);
+    Redirect::to(&format!("{}#master-keys", SettingsTab::ApiKeys.address()))
 }
 
 async fn ask_to_remove(visit: Visit, Path(name): Path<String>) -> Result<Response> {
@@ -162,8 +175,11 @@ async fn page(visit: &Visit, status: StatusCode, beside: Beside) -> Result<Respo
     let page = VaultPage {
         frame: visit.frame(Place::Settings).await?,
         may_manage,
+        proof: confirmation::asked_soon(&visit.principal),
         twilio,
         elevenlabs,
+        keys: visit.app.vault.keys().await?,
+        wrapping: visit.app.vault.wrapping(),
         outcome: beside.verification.map(Outcome),
         speech_outcome: beside.speech.map(SpeechOutcome),
         errors: beside.errors,

@@ -8,6 +8,9 @@ use super::{Vault, VaultError, VaultName, canary};
 use crate::audit::{self, Actor, Change};
 use crate::database;
 
+/// Data keys that are wrapped anew in one transaction, unless somebody says otherwise.
+pub(super) const BATCH: u16 = 100;
+
 /// How far a rotation came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
@@ -27,8 +30,18 @@ pub struct Rotation {
 impl Vault {
     /// Wraps all data keys by the primary key, `batch` in one transaction: it may be stopped and started again anywhere.
     pub async fn rotate(&self, actor: &Actor, batch: u16) -> Result<Rotation, VaultError> {
+        self.rotate_unless(actor, batch, || false).await
+    }
+
+    /// The same, until it is stopped.
+    pub(super) async fn rotate_unless(
+        &self,
+        actor: &Actor,
+        batch: u16,
+        is_stopped: impl Fn() -> bool,
+    ) -> Result<Rotation, VaultError> {
         let mut rewrapped = 0;
-        loop {
+        while !is_stopped() {
             match self.rewrap_batch(i64::from(batch.max(1))).await? {
                 0 => break,
                 count => rewrapped += count,

@@ -4,7 +4,8 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::listing::Previous;
 use super::views::{Card, Outcome, RemovePage, SpeechOutcome, VaultPage};
-use super::{Checked, Entry, EntryState, Finding, SpeechVerification, VaultName, Verification};
+use super::wrapping::Wrapping;
+use super::{Checked, Entry, EntryState, Finding, KeyUse, SpeechVerification, VaultName, Verification};
 use crate::web::frame::{FormError, Frame, Place};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 14:33:00 UTC);
@@ -26,11 +27,25 @@ fn card(name: VaultName, state: EntryState) -> Card {
     Card { entry, is_masked: false, errors: Vec::new() }
 }
 
+fn key(id: &str, is_primary: bool, count: i64) -> KeyUse {
+    let is_in_use = is_primary || count > 0;
+    KeyUse {
+        id: id.to_owned(),
+        is_primary,
+        is_in_ring: true,
+        entries: count,
+        kept: count,
+        is_in_use,
+        is_used_elsewhere: false,
+    }
+}
+
 impl VaultPage {
     /// Each state, with a verification just made.
     pub(crate) fn sample() -> Self {
         let verification = Verification {
             account: Finding::Refused,
+            api_key: Some(Finding::ApiKeyRefused),
             number: Finding::NotChecked,
             at: NOW,
             kept_with: Vec::new(),
@@ -39,11 +54,16 @@ impl VaultPage {
         Self {
             frame: Frame::sample_admin(Place::Settings),
             may_manage: true,
+            proof: None,
             twilio: vec![
                 card(VaultName::TwilioAccountSid, EntryState::Stored),
                 card(VaultName::TwilioAuthToken, EntryState::Stored),
+                card(VaultName::TwilioApiKeySid, EntryState::Stored),
+                card(VaultName::TwilioApiKeySecret, EntryState::Missing),
                 card(VaultName::TwilioPhoneNumber, EntryState::Env),
             ],
+            keys: vec![key("2026-11", true, 0), key("2026-05", false, 7), key("2025-11", false, 0)],
+            wrapping: Wrapping::Failed("The database does not answer.".to_owned()),
             elevenlabs: vec![card(VaultName::ElevenlabsApiKey, EntryState::Missing)],
             outcome: Some(Outcome(verification)),
             speech_outcome: Some(SpeechOutcome(SpeechVerification {

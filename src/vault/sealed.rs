@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::cipher::{self, KEY_BYTES, Key, Place, Purpose, associated_data};
+use super::cipher::{self, Key, Place, Purpose, associated_data};
 use super::key_ring::{KeyRing, MasterKey};
 
 /// What is stored of a secret.
@@ -56,8 +56,7 @@ impl Sealed {
         let master = ring.find(&self.key_id).ok_or(Unopened::KeyMissing)?;
         let bound = associated_data(Purpose::DataKey, place, &self.key_id);
         let bytes = cipher::decrypt(master.key(), &bound, &self.wrapped_key).ok_or(Unopened::Altered)?;
-        let key: [u8; KEY_BYTES] = bytes.as_slice().try_into().map_err(|_| Unopened::Altered)?;
-        Ok(Key::new(key))
+        cipher::key_of(&bytes).ok_or(Unopened::Altered)
     }
 }
 

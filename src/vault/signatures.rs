@@ -23,7 +23,7 @@ impl Vault {
     /// The current token, then the one before it until 24 h after the current one verified its first callback.
     pub async fn webhook_tokens(&self) -> Result<Vec<WebhookToken>, VaultError> {
         let held = self.held().await?;
-        let Some(current) = self.twilio_among(&held)? else { return Ok(Vec::new()) };
+        let Some(current) = self.account_among(&held)? else { return Ok(Vec::new()) };
         let mut tokens = vec![WebhookToken {
             token: current.auth_token,
             version: current.version,

@@ -5,6 +5,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use super::credentials::KeyStanding;
 use super::entries::Held;
 use super::{Checked, Finding, TwilioCredentials, Vault, VaultError, VaultName, canary};
 use crate::audit::{self, Actor, Change};
@@ -20,6 +21,8 @@ const PAIR: [VaultName; 2] = [VaultName::TwilioAccountSid, VaultName::TwilioAuth
 pub struct Verification {
     /// Of account SID and auth token.
     pub account: Finding,
+    /// Of the API key, if there is one or a half.
+    pub api_key: Option<Finding>,
     /// Of the phone number.
     pub number: Finding,
     /// When.
@@ -39,18 +42,43 @@ pub struct LastVerification {
     pub number: Option<Checked>,
 }
 
-/// The stored version behind each of Twilio's values.
-type Versions = [Option<i32>; 3];
+/// Everything that a request to Twilio is made with.
+const USED: [VaultName; 5] = [
+    VaultName::TwilioAccountSid,
+    VaultName::TwilioAuthToken,
+    VaultName::TwilioPhoneNumber,
+    VaultName::TwilioApiKeySid,
+    VaultName::TwilioApiKeySecret,
+];
+
+/// The stored version behind each of them.
+type Versions = [Option<i32>; 5];
+
+/// What was found at once.
+#[derive(Clone, Copy)]
+struct Found {
+    account: Finding,
+    api_key: Option<Finding>,
+    number: Finding,
+}
 
 impl Vault {
     /// Asks Twilio about the credentials in force. `None`: account SID or auth token is missing.
     pub async fn verify(&self, twilio: &Twilio, actor: &Actor) -> Result<Option<Verification>, VaultError> {
         let held = self.held().await?;
-        let Some(credentials) = self.twilio_among(&held)? else { return Ok(None) };
-        // At once: a slow answer to each must still fit into the time of one request.
-        let (account, number) = tokio::join!(account(twilio, &credentials), number(twilio, &credentials));
-        let number = if account.is_good() || number == Finding::NoNumber { number } else { Finding::NotChecked };
-        self.note(versions(&held), account, number, actor).await.map(Some)
+        let Some(by_token) = self.account_among(&held)? else { return Ok(None) };
+        let key = self.api_key_among(&held)?;
+        let is_half = matches!(key, KeyStanding::Half);
+        let key = if let KeyStanding::Whole(key) = key { Some(key) } else { None };
+        let credentials = TwilioCredentials { api_key: key, ..by_token.clone() };
+        // At once: a slow answer to each must still fit into the time of one request. Of the account Twilio tells an API
+        // key nothing, and signing needs the token anyway.
+        let (account, key, number) =
+            tokio::join!(account(twilio, &by_token), api_key(twilio, &credentials), number(twilio, &credentials),);
+        let api_key = if is_half { Some(Finding::ApiKeyHalf) } else { key };
+        let is_good = account.is_good() && api_key.is_none_or(Finding::is_good);
+        let number = if is_good || number == Finding::NoNumber { number } else { Finding::NotChecked };
+        self.note(versions(&held), Found { account, api_key, number }, actor).await.map(Some)
     }
 
     /// What was last found about the values in force, as far as these are stored.
@@ -63,8 +91,7 @@ impl Vault {
     async fn note(
         &self,
         used: Versions,
-        account: Finding,
-        number: Finding,
+        Found { account, api_key, number }: Found,
         actor: &Actor,
     ) -> Result<Verification, VaultError> {
         let mut tx = database::begin(&self.db).await?;
@@ -74,18 +101,19 @@ impl Vault {
         let mut kept_with = Vec::new();
         if !is_outdated {
             kept_with.extend(self.mark(&mut tx, &PAIR, account).await?);
+            if let Some(api_key) = api_key {
+                kept_with.extend(self.mark(&mut tx, &VaultName::API_KEY, api_key).await?);
+            }
             kept_with.extend(self.mark(&mut tx, &[VaultName::TwilioPhoneNumber], number).await?);
         }
-        let [account_sid, auth_token, phone_number] = used;
+        let versions: serde_json::Map<String, serde_json::Value> =
+            USED.into_iter().zip(used).map(|(name, version)| (name.as_str().to_owned(), json!(version))).collect();
         let details = json!({
             "mode": self.mode,
             "account": account.words(),
+            "api_key": api_key.map(Finding::words),
             "number": number.words(),
-            "versions": {
-                "twilio_account_sid": account_sid,
-                "twilio_auth_token": auth_token,
-                "twilio_phone_number": phone_number,
-            },
+            "versions": versions,
             "kept_with": kept_with,
         });
         let object = "vault/twilio".to_owned();
@@ -93,7 +121,7 @@ impl Vault {
         tx.commit().await?;
         let (found_account, found_number) = (account.as_str(), number.as_str());
         tracing::info!(event = "vault.verified", mode = %self.mode, found_account, found_number, "Twilio was asked");
-        Ok(Verification { account, number, at: self.clock.now(), kept_with, is_outdated })
+        Ok(Verification { account, api_key, number, at: self.clock.now(), kept_with, is_outdated })
     }
 
     /// Writes a finding to the current versions of these names, if it says something about them.
@@ -126,13 +154,13 @@ impl Vault {
         .await
     }
 
-    /// Forgets what was found, because one of the pair changed: the finding was about both, and about that account's
-    /// number.
+    /// Forgets what was found, because one of the pair or of the API key changed: the finding was about all that a request
+    /// is made with, and about that account's number.
     pub(super) async fn forget_findings(&self, tx: &mut PgConnection, changed: VaultName) -> sqlx::Result<()> {
-        if !PAIR.contains(&changed) {
+        if !PAIR.contains(&changed) && !VaultName::API_KEY.contains(&changed) {
             return Ok(());
         }
-        let names = VaultName::TWILIO.map(VaultName::as_str);
+        let names = USED.map(VaultName::as_str);
         sqlx::query!(
             r#"
             update vault_entries
@@ -152,7 +180,7 @@ impl Vault {
 }
 
 fn versions(held: &[Held]) -> Versions {
-    VaultName::TWILIO.map(|name| held.iter().find(|held| held.is_current && held.name == name).map(|held| held.version))
+    USED.map(|name| held.iter().find(|held| held.is_current && held.name == name).map(|held| held.version))
 }
 
 async fn account(twilio: &Twilio, credentials: &TwilioCredentials) -> Finding {
@@ -173,6 +201,21 @@ async fn account(twilio: &Twilio, credentials: &TwilioCredentials) -> Finding {
     }
 }
 
+/// Whether an API key is accepted, as far as that is found out by reading: a restricted key may send and read nothing.
+async fn api_key(twilio: &Twilio, credentials: &TwilioCredentials) -> Option<Finding> {
+    credentials.api_key.as_ref()?;
+    let (messages, numbers) = tokio::join!(twilio.may_read_messages(credentials), twilio.may_read_numbers(credentials));
+    Some(match (messages, numbers) {
+        (Ok(()), Ok(())) => Finding::ApiKeyAccepted,
+        (Ok(()), Err(Unread::Refused { .. })) | (Err(Unread::Refused { .. }), Ok(())) => Finding::ApiKeyLimited,
+        (Err(Unread::Refused { status: 401 | 403, .. }), Err(Unread::Refused { status: 401 | 403, .. })) => {
+            Finding::ApiKeyRefused
+        }
+        (Err(Unread::Unreachable), _) | (_, Err(Unread::Unreachable)) => Finding::Unreachable,
+        _ => Finding::Unclear,
+    })
+}
+
 async fn number(twilio: &Twilio, credentials: &TwilioCredentials) -> Finding {
     let Some(number) = &credentials.phone_number else { return Finding::NoNumber };
     match twilio.own_number(number, credentials).await {
@@ -181,6 +224,7 @@ async fn number(twilio: &Twilio, credentials: &TwilioCredentials) -> Finding {
         Ok(Some(Capabilities { sms: true, voice: false })) => Finding::NoVoice,
         Ok(Some(Capabilities { sms: false, voice: false })) => Finding::NoSmsNoVoice,
         Ok(None) => Finding::NotOwned,
+        Err(Unread::Refused { status: 401 | 403, .. }) if credentials.api_key.is_some() => Finding::NotReadable,
         Err(Unread::Unreachable) => Finding::Unreachable,
         Err(Unread::Refused { .. } | Unread::Unclear) => Finding::Unclear,
     }

@@ -3,7 +3,9 @@
 use askama::Template;
 use time::OffsetDateTime;
 
-use super::{Entry, EntryState, Finding, SpeechVerification, VaultName, Verification};
+use super::wrapping::Wrapping;
+use super::{Entry, EntryState, Finding, KeyUse, SpeechVerification, VaultName, Verification};
+use crate::auth::confirmation::Proof;
 use crate::web::frame::{FormError, Frame, Tone, errors_of};
 use crate::web::settings_tabs::SettingsTab;
 use crate::web::text;
@@ -14,8 +16,14 @@ use crate::web::text;
 pub(crate) struct VaultPage {
     pub(crate) frame: Frame,
     pub(crate) may_manage: bool,
+    /// What the forms ask for that take a value, which is kept nowhere while somebody confirms elsewhere.
+    pub(crate) proof: Option<Proof>,
     pub(crate) twilio: Vec<Card>,
     pub(crate) elevenlabs: Vec<Card>,
+    /// The master keys, the primary one first.
+    pub(crate) keys: Vec<KeyUse>,
+    /// Whether everything is being wrapped by it.
+    pub(crate) wrapping: Wrapping,
     /// What was found out just now.
     pub(crate) outcome: Option<Outcome>,
     /// The same of ElevenLabs.
@@ -28,6 +36,9 @@ pub(crate) struct VaultPage {
     pub(crate) is_speech_emulated: bool,
     pub(crate) now: OffsetDateTime,
 }
+
+/// What is said of the field in which its keeper shows again who they are: a wrong one is told on a page of its own.
+const NO_TEXTS: [&str; 0] = [];
 
 /// The step before an entry is removed.
 #[derive(Template)]
@@ -56,8 +67,17 @@ pub(crate) struct Outcome(pub(crate) Verification);
 pub(crate) struct SpeechOutcome(pub(crate) SpeechVerification);
 
 impl VaultPage {
+    /// Whether one half of the API key is there.
+    fn has_half_a_key(&self) -> bool {
+        let keys = self.twilio.iter().filter(|card| VaultName::API_KEY.contains(&card.entry.name));
+        keys.filter(|card| card.is_there()).count() == 1
+    }
+
     /// What is missing before anything can be sent, and what to do next.
     fn missing(&self) -> Option<&'static str> {
+        if self.has_half_a_key() {
+            return Some(Finding::ApiKeyHalf.words());
+        }
         let is_missing = |name| self.twilio.iter().any(|card| card.entry.name == name && !card.is_there());
         let missing = VaultName::TWILIO.map(is_missing);
         Some(match missing {
@@ -98,6 +118,11 @@ impl EntryState {
 }
 
 impl Card {
+    /// The id of the field in which its keeper shows again who they are.
+    fn proof_id(&self) -> String {
+        format!("{}-proof", self.name())
+    }
+
     fn name(&self) -> VaultName {
         self.entry.name
     }
@@ -125,12 +150,14 @@ impl Card {
             (VaultName::TwilioPhoneNumber, Some(number)) if self.is_masked => text::masked_phone(&number),
             (VaultName::TwilioPhoneNumber, Some(number)) => text::phone(&number),
             (VaultName::TwilioAccountSid, Some(end)) => format!("AC•• •••• {end}"),
+            (VaultName::TwilioApiKeySid, Some(end)) => format!("SK•• •••• {end}"),
             (_, Some(end)) => format!("•••• •••• {end}"),
             (_, None) => match self.entry.name {
                 VaultName::TwilioPhoneNumber => "No number yet",
                 VaultName::ElevenlabsApiKey => "No key yet",
                 VaultName::TwilioAccountSid => "No account yet",
                 VaultName::TwilioAuthToken => "No token yet",
+                VaultName::TwilioApiKeySid | VaultName::TwilioApiKeySecret => "No API key; it is optional",
             }
             .to_owned(),
         }
@@ -172,6 +199,10 @@ impl Card {
                 "Twilio’s console shows it below the Account SID. The one before keeps checking callbacks until 24 h after the first callback signed with the new one."
             }
             VaultName::TwilioAuthToken => "Twilio’s console shows it below the Account SID.",
+            VaultName::TwilioApiKeySid => {
+                "SK and 32 hexadecimal digits, of a standard key. Store it first: with the SID of another key the stored secret is removed, and nothing is sent until the new one is stored."
+            }
+            VaultName::TwilioApiKeySecret => "Twilio’s console shows it once, when the key is made.",
             VaultName::TwilioPhoneNumber => "E.164: a plus, the country code and digits, for example +15005550006.",
             VaultName::ElevenlabsApiKey => {
                 "ElevenLabs shows it under API keys. It needs access to text to speech, voices, models and user."
@@ -208,6 +239,9 @@ impl RemovePage {
                 VaultName::TwilioAuthToken => {
                     "Nothing is sent from then on. Approved operations wait, and each still expires on time. Twilio’s callbacks cannot be checked and are refused, also those about what is already on its way."
                 }
+                VaultName::TwilioApiKeySid | VaultName::TwilioApiKeySecret => {
+                    "While the other half is there, nothing is sent. Once both are removed requests are made with the Auth Token again."
+                }
                 VaultName::TwilioPhoneNumber => {
                     "From then on whoever asks for an SMS or a call must name a sender. What was asked for before keeps its sender."
                 }
@@ -226,11 +260,11 @@ impl RemovePage {
 
 impl Outcome {
     fn tone(&self) -> Tone {
-        let Verification { account, number, .. } = self.0;
+        let Verification { account, api_key, number, .. } = self.0;
         let is_bad = |finding: Finding| finding.is_kept() && !finding.is_good();
-        match (account, number) {
-            (Finding::Active, Finding::Ready) => Tone::Ok,
-            _ if is_bad(account) || is_bad(number) => Tone::Bad,
+        match (account, api_key, number) {
+            (Finding::Active, None | Some(Finding::ApiKeyAccepted), Finding::Ready) => Tone::Ok,
+            _ if is_bad(account) || api_key.is_some_and(is_bad) || is_bad(number) => Tone::Bad,
             _ => Tone::Warn,
         }
     }
@@ -240,9 +274,15 @@ impl Outcome {
     }
 
     fn title(&self) -> &'static str {
-        let Verification { account, number, .. } = self.0;
+        let Verification { account, api_key, number, .. } = self.0;
         match (account, number) {
             (Finding::Unreachable | Finding::Unclear, _) => "Nothing is known yet",
+            (account, _) if account.is_good() && api_key == Some(Finding::ApiKeyHalf) => {
+                "Half of the API key is missing"
+            }
+            (account, _) if account.is_good() && api_key == Some(Finding::ApiKeyRefused) => {
+                "Twilio does not accept the API key"
+            }
             (account, _) if !account.is_good() => "Twilio does not accept these credentials",
             (_, Finding::NoSms | Finding::NoVoice | Finding::NoSmsNoVoice | Finding::NotOwned) => {
                 "The account is good, the phone number is not"
@@ -253,8 +293,9 @@ impl Outcome {
 
     /// What is kept of it, where that is not all.
     fn note(&self) -> Option<&'static str> {
-        let Verification { account, number, kept_with, is_outdated, .. } = &self.0;
-        let worth_keeping = if account.is_kept() { 2 } else { 0 } + usize::from(number.is_kept());
+        let Verification { account, api_key, number, kept_with, is_outdated, .. } = &self.0;
+        let pair = |finding: Finding| if finding.is_kept() { 2 } else { 0 };
+        let worth_keeping = pair(*account) + api_key.map_or(0, pair) + usize::from(number.is_kept());
         if *is_outdated {
             Some("A value was replaced meanwhile. This is about the one before it and is not kept. Verify again.")
         } else if kept_with.len() < worth_keeping {
@@ -319,6 +360,8 @@ fn label(name: VaultName) -> &'static str {
     match name {
         VaultName::TwilioAccountSid => "Twilio Account SID",
         VaultName::TwilioAuthToken => "Twilio Auth Token",
+        VaultName::TwilioApiKeySid => "Twilio API key SID",
+        VaultName::TwilioApiKeySecret => "Twilio API key secret",
         VaultName::TwilioPhoneNumber => "Twilio Phone Number",
         VaultName::ElevenlabsApiKey => "ElevenLabs API key",
     }
@@ -328,6 +371,10 @@ fn purpose(name: VaultName) -> &'static str {
     match name {
         VaultName::TwilioAccountSid => "Names the account that sends.",
         VaultName::TwilioAuthToken => "Signs what is sent, and checks Twilio’s callbacks.",
+        VaultName::TwilioApiKeySid => {
+            "Optional. With an API key requests are made with it, and the Auth Token only checks callbacks."
+        }
+        VaultName::TwilioApiKeySecret => "The other half of the API key.",
         VaultName::TwilioPhoneNumber => "The sender, unless a request names another.",
         VaultName::ElevenlabsApiKey => "Makes the speech of calls from text.",
     }

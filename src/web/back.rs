@@ -18,6 +18,11 @@ pub(crate) const START: &str = "/dashboard/operations";
 pub(crate) struct Back(String);
 
 impl Back {
+    /// Its path with its query.
+    pub(crate) fn path(&self) -> &str {
+        &self.0
+    }
+
     /// Sends the reader there.
     pub(crate) fn redirect(&self) -> Redirect {
         Redirect::to(&self.0)

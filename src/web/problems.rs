@@ -49,7 +49,7 @@ fn page(mode: Mode, theme: Theme, problem: Problem, correlation_id: String) -> S
 const FOR_PROGRAMS: [&str; 6] = ["/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json"];
 
 /// A person is looking: a browser asks for HTML, and not under an address for programs.
-fn wants_page(request: &Request) -> bool {
+pub(crate) fn wants_page(request: &Request) -> bool {
     let path = request.uri().path();
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accepts.is_some_and(|accepts| accepts.contains("text/html"))

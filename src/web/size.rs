@@ -8,8 +8,9 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use bytes::BytesMut;
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use zeroize::Zeroizing;
 
 use crate::error::Problem;
 
@@ -38,10 +39,10 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
     let read = if length.is_some_and(|length: u64| length > LIMIT as u64) {
         Err(too_large())
     } else {
-        tokio::time::timeout(TIMEOUT, read(&mut body)).await.unwrap_or_else(|_| Err(too_slow()))
+        tokio::time::timeout(TIMEOUT, read(&mut body, length)).await.unwrap_or_else(|_| Err(too_slow()))
     };
     match read {
-        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes.freeze()))).await,
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(Bytes::from_owner(bytes)))).await,
         Err(problem) => {
             // Who asks first whether to send it hears the answer without sending.
             if problem.status == StatusCode::PAYLOAD_TOO_LARGE && !parts.headers.contains_key(header::EXPECT) {
@@ -52,12 +53,18 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
     }
 }
 
-async fn read(body: &mut Body) -> Result<BytesMut, Problem> {
-    let mut bytes = BytesMut::new();
+/// The body in a buffer that is wiped when the last reader lets go of it: it may hold a password or a key. It is made at its
+/// full size, because one that grows leaves what it held behind.
+async fn read(body: &mut Body, length: Option<u64>) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut bytes = Zeroizing::new(Vec::new());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| incomplete())?.into_data() else { continue };
         if bytes.len() + data.len() > LIMIT {
             return Err(too_large());
+        }
+        if bytes.capacity() == 0 {
+            let length = length.and_then(|length| usize::try_from(length).ok());
+            bytes.reserve_exact(length.map_or(LIMIT, |length| length.clamp(data.len(), LIMIT)));
         }
         bytes.extend_from_slice(&data);
     }

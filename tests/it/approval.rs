@@ -120,6 +120,18 @@ async fn roles_scopes_and_four_eyes_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn four_eyes_sees_the_person_behind_each_token() {
+    let service = Setup::new().await.with("MISSION_CONTROL_APPROVAL_FOUR_EYES", "true").start().await;
+    let one = service.token("ada@example.com", Role::Approver).await;
+    let another = service.token_of("ada@example.com", &Scope::ALL).await;
+    let asked = service.ask(&one, "+14155550132", "Hello").await;
+    let refused = service.approve(&another, &asked).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::FORBIDDEN, "own_request"));
+    let colleague = service.token("bob@example.com", Role::Approver).await;
+    assert_eq!(service.approve(&colleague, &asked).await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn self_approval_and_tokens_are_settings() {
     let alone = Setup::new()
         .await

@@ -118,7 +118,10 @@ async fn the_recording_of_test_calls_is_known_without_looking() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_live_mode_an_address_off_the_open_network_is_refused() {
-    let setup = Setup::new().await.with("MISSION_CONTROL_MODE", "live");
+    let setup = Setup::new()
+        .await
+        .with("MISSION_CONTROL_MODE", "live")
+        .with("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", "optional");
     let setup = setup.with("MISSION_CONTROL_PUBLIC_URL", "https://mission.example");
     let key = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     let service =

@@ -102,6 +102,7 @@ async fn what_waits_in_one_mode_is_cancelled_in_the_other_and_never_sent() {
     let in_live_mode = service
         .setup_again()
         .with("MISSION_CONTROL_MODE", "live")
+        .with("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", "optional")
         .with("MISSION_CONTROL_PUBLIC_URL", "https://mission.example")
         .with("MISSION_CONTROL_MASTER_KEY", MASTER_KEY)
         .with("MISSION_CONTROL_TWILIO_BASE_URL", twilio.sandbox());
@@ -160,6 +161,7 @@ async fn live_mode_on_a_database_that_may_lose_commits_starts_on_hold() {
     let live = Setup::new()
         .await
         .with("MISSION_CONTROL_MODE", "live")
+        .with("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", "optional")
         .with("MISSION_CONTROL_PUBLIC_URL", "https://mission.example")
         .with("MISSION_CONTROL_MASTER_KEY", MASTER_KEY)
         .with("MISSION_CONTROL_TWILIO_BASE_URL", "http://127.0.0.1:9")

@@ -170,7 +170,7 @@ async fn a_refused_test_keeps_what_was_typed_and_says_why() {
     let fields = [("idempotency_key", key.as_str()), ("to", TO), ("message", "Hello")];
     let page = admin.refused(SMS, &fields, 409).await;
     assert!(page.contains("href=\"#sms-to\">The recipient is on the do-not-contact list: asked."), "{page}");
-    admin.submit("/dashboard/hold", &[("held", "true"), ("reason", "Wrong price list")]).await;
+    admin.submit("/dashboard/hold", &[("reason", "Wrong price list")]).await;
     let page = admin.refused(SMS, &[fields[0], ("to", "+14155550133"), fields[2]], 423).await;
     assert!(page.contains("All sending is on hold: Wrong price list.") && page.contains(">\nHello</textarea>"));
     service.stop().await;
@@ -285,8 +285,11 @@ async fn in_live_mode_the_address_must_be_reached_from_outside() {
         ("https://mission.example", "mission.example", "No report has come yet"),
         ("https://10.0.0.7", "10.0.0.7", "Set MISSION_CONTROL_PUBLIC_URL to the address"),
     ] {
-        let setup =
-            Setup::new().await.with("MISSION_CONTROL_MODE", "live").with("MISSION_CONTROL_PUBLIC_URL", public_url);
+        let setup = Setup::new()
+            .await
+            .with("MISSION_CONTROL_MODE", "live")
+            .with("MISSION_CONTROL_SIGN_IN_SECOND_FACTOR", "optional")
+            .with("MISSION_CONTROL_PUBLIC_URL", public_url);
         let setup = setup.with("TWILIO_ACCOUNT_SID", SID).with("TWILIO_AUTH_TOKEN", TOKEN);
         let setup = setup.with("ELEVENLABS_API_KEY", "placeholder");
         let service = setup.with("MISSION_CONTROL_MASTER_KEY", MASTER_KEY).start().await;

@@ -263,5 +263,5 @@ async fn a_dump_holds_no_kept_secret_in_the_clear() {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }

@@ -3,8 +3,10 @@
 mod support;
 
 mod access;
+mod api_keys;
 mod approval;
 mod attention;
+mod audit_chain;
 mod audit_page;
 mod audio_look;
 mod auth;
@@ -26,6 +28,7 @@ mod integrations;
 mod kept;
 mod leaks;
 mod live;
+mod memory;
 mod metrics;
 mod migrations;
 mod model;
@@ -56,6 +59,8 @@ mod text_calls;
 mod upgrades;
 mod vault;
 mod vault_api;
+mod vault_columns;
+mod vault_keys_page;
 mod vault_page;
 mod verify;
 mod verify_credentials;

@@ -49,7 +49,7 @@ fn every_operation_says_who_may_what_comes_back_and_shows_an_example() {
         assert!(ids.insert(id.to_owned()), "{id} twice");
         assert!(operation["summary"].is_string() && operation["tags"].is_array(), "{name}");
         let route = routes.iter().find(|route| format!("{} {}", route.method, route.path) == name).expect("a route");
-        let takes = route.access.permission();
+        let takes = route.terms.access.permission();
         assert_eq!(operation["security"].is_array(), takes.is_some(), "{name}");
         if let Some(scope) = takes.and_then(mission_control::auth::Permission::scope) {
             assert!(operation["description"].as_str().is_some_and(|text| text.contains(scope.as_str())), "{name}");

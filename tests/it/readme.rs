@@ -16,27 +16,33 @@ use toml::{Table, Value};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Variables that are no setting of the file.
-const ENVIRONMENT_ONLY: [&str; 12] = [
+const ENVIRONMENT_ONLY: [&str; 15] = [
     "DATABASE_URL",
     "MISSION_CONTROL_CLIPS_ACCESS_KEY_ID",
     "MISSION_CONTROL_CLIPS_SECRET_ACCESS_KEY",
+    "MISSION_CONTROL_OIDC_CLIENT_SECRET",
     "MISSION_CONTROL_CONFIG",
     "MISSION_CONTROL_MASTER_KEY",
     "MISSION_CONTROL_MASTER_KEY_FILE",
+    "MISSION_CONTROL_MASTER_KEY_COMMAND",
     "MISSION_CONTROL_TOKEN",
     "MISSION_CONTROL_WEBHOOK_SHARED_KEYS",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_AUTH_TOKEN",
+    "TWILIO_API_KEY_SID",
+    "TWILIO_API_KEY_SECRET",
     "TWILIO_PHONE_NUMBER",
     "ELEVENLABS_API_KEY",
 ];
 
 /// What `.env.example` gives for what has no default.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 9] = [
     ("DATABASE_URL", "postgres://mission_control@db.example/mission_control"),
     ("MISSION_CONTROL_CONFIG", "config/production.toml"),
     ("TWILIO_ACCOUNT_SID", "PLACEHOLDER"),
     ("TWILIO_AUTH_TOKEN", "PLACEHOLDER"),
+    ("TWILIO_API_KEY_SID", "PLACEHOLDER"),
+    ("TWILIO_API_KEY_SECRET", "PLACEHOLDER"),
     ("TWILIO_PHONE_NUMBER", "PLACEHOLDER_E164_NUMBER"),
     ("ELEVENLABS_API_KEY", "PLACEHOLDER"),
     ("TEST_TO_NUMBER", "PLACEHOLDER_E164_NUMBER"),

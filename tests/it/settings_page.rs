@@ -205,7 +205,7 @@ async fn what_the_environment_fixes_is_shown_and_cannot_be_changed() {
     for variable in ["MISSION_CONTROL_APPROVAL_REQUIRED", "MISSION_CONTROL_DISPATCH_SETTLE_SECONDS"] {
         assert!(page.contains(&format!("Locked by {variable}")), "{variable}");
     }
-    assert_eq!(page.matches(" disabled").count(), 2);
+    assert_eq!(page.matches(" disabled").count(), 3, "and the rate that is switched off for the tests");
     assert!(page.contains("Now: 2 min. Default: 60, which is 1 min."));
     let version = hidden(&page, "version");
     for (name, value, variable) in [

@@ -257,6 +257,75 @@ async fn a_key_file_that_others_may_read_is_refused() {
 }
 
 #[tokio::test]
+async fn a_key_file_that_others_may_replace_is_refused() {
+    let fixture = Fixture::new().await;
+    let folder = fixture.folder.path().join("keys");
+    std::fs::create_dir(&folder).expect("a folder");
+    let path = folder.join("key");
+    std::fs::write(&path, OLD).expect("written");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("permissions");
+    let open = async |path: &Path| {
+        let opened = fixture.open_in(Mode::Live, &MasterKeySource::File(path.to_owned())).await;
+        opened.err().map(|error| error.to_string())
+    };
+    // The last one: everybody may make files there, and nobody replace another's.
+    for (mode, opens) in [(0o755, true), (0o700, true), (0o775, false), (0o757, false), (0o1777, true)] {
+        std::fs::set_permissions(&folder, Permissions::from_mode(mode)).expect("permissions");
+        let refusal = open(&path).await;
+        assert_eq!(refusal.is_none(), opens, "{mode:o}: {refusal:?}");
+        assert!(refusal.is_none_or(|refusal| refusal.contains("others may put another in its place")), "{mode:o}");
+    }
+
+    // A link is as good as every folder on its way.
+    let elsewhere = fixture.folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a folder");
+    let link = elsewhere.join("link");
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("permissions");
+    assert_eq!(open(&link).await, None);
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o777)).expect("permissions");
+    assert!(open(&link).await.expect("refused").contains("keys"), "what it names is in an open folder");
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("permissions");
+    std::fs::set_permissions(&elsewhere, Permissions::from_mode(0o777)).expect("permissions");
+    assert!(open(&link).await.expect("refused").contains("elsewhere"), "the link itself is");
+    assert!(open(&folder).await.expect("refused").contains("is not a file"));
+}
+
+#[tokio::test]
+async fn a_key_file_of_another_account_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can give a file away, and root runs the tests that count.
+        return;
+    }
+    let fixture = Fixture::new().await;
+    let path = fixture.folder.path().join("key");
+    std::fs::write(&path, OLD).expect("written");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("permissions");
+    let source = MasterKeySource::File(path.clone());
+    fixture.open_in(Mode::Live, &source).await.expect("ours");
+    std::os::unix::fs::chown(&path, Some(12_345), None).expect("given away");
+    let refusal = fixture.open_in(Mode::Live, &source).await.err().expect("another's").to_string();
+    assert!(refusal.contains("belongs to account 12345"), "{refusal}");
+}
+
+#[tokio::test]
+async fn master_keys_may_come_from_a_command() {
+    let fixture = Fixture::new().await;
+    let command = |text: &str| MasterKeySource::Command(text.to_owned());
+    let vault = fixture.open_in(Mode::Live, &command(&format!("echo '{NEW},{OLD}'"))).await.expect("it opens");
+    set(&vault, TwilioAuthToken, "first").await;
+    assert_eq!(fixture.ask("select key_id from vault_entries").await, "new");
+    for (text, told) in [
+        (format!("echo '{OLD}'; exit 3"), "exit status: 3"),
+        ("true".to_owned(), "What MISSION_CONTROL_MASTER_KEY_COMMAND printed: entry 1 is not"),
+        (format!("echo 'Your key: {OLD}'"), "entry 1 is not `id:key`"),
+    ] {
+        let refusal = fixture.open_in(Mode::Live, &command(&text)).await.err().expect("refused").to_string();
+        assert!(refusal.contains(told) && !refusal.contains("AQEB"), "{refusal}");
+    }
+}
+
+#[tokio::test]
 async fn live_mode_never_makes_a_key_by_itself() {
     let fixture = Fixture::new().await;
     assert!(matches!(fixture.open_in(Mode::Live, &MasterKeySource::DataDir).await, Err(VaultError::KeyRing(_))));
@@ -304,7 +373,8 @@ async fn the_vault_stands_before_the_environment_and_both_before_what_is_generat
     let vault = fixture.open_in(Mode::Sandbox, &source).await.expect("opens").with_sandbox_defaults();
     assert_eq!(pair(&vault).await, None, "a token that was set is never used with a generated account");
     let states: Vec<EntryState> = vault.list().await.expect("the list").iter().map(|entry| entry.state).collect();
-    assert_eq!(states, [EntryState::Missing, EntryState::Env, EntryState::Sandbox, EntryState::Sandbox]);
+    let (missing, sandbox) = (EntryState::Missing, EntryState::Sandbox);
+    assert_eq!(states, [missing, EntryState::Env, missing, missing, sandbox, sandbox]);
 
     set(&vault, TwilioAccountSid, SID).await;
     assert_eq!(pair(&vault).await, Some((SID.to_owned(), "from the environment".to_owned())));
@@ -423,11 +493,13 @@ async fn the_commands_store_list_and_rotate() {
     let expected = "\
 twilio_auth_token is stored as version 1.
 twilio_account_sid is stored as version 1.
-NAME                 STATE    VALUE                              VERSION  CHANGED BY
-twilio_account_sid   stored   AC0123456789abcdef0123456789abcdef       1  admin@example.com
-twilio_auth_token    stored   ...WXYZ                                  1  admin@example.com
-twilio_phone_number  missing  -                                        -  -
-elevenlabs_api_key   missing  -                                        -  -
+NAME                   STATE    VALUE                              VERSION  CHANGED BY
+twilio_account_sid     stored   AC0123456789abcdef0123456789abcdef       1  admin@example.com
+twilio_auth_token      stored   ...WXYZ                                  1  admin@example.com
+twilio_api_key_sid     missing  -                                        -  -
+twilio_api_key_secret  missing  -                                        -  -
+twilio_phone_number    missing  -                                        -  -
+elevenlabs_api_key     missing  -                                        -  -
 0 data keys were wrapped by key `old`.
 ";
     assert_eq!(String::from_utf8(output).expect("text"), expected);

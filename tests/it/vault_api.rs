@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mission_control::auth::{Role, Scope};
+use mission_control::vault::VaultName;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -136,7 +137,7 @@ async fn a_refusal_names_the_field_and_not_the_value() {
 
     let unknown = put(&service, &admin, "twilio", &json!({ "value": "x" })).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
-    for name in ["twilio_account_sid", "twilio_auth_token", "twilio_phone_number", "elevenlabs_api_key"] {
+    for name in VaultName::ALL.map(VaultName::as_str) {
         assert!(unknown.text.contains(name), "{}", unknown.text);
     }
     assert_eq!(actions(&service).await, [], "nothing was changed");

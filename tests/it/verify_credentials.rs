@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mission_control::audit::Actor;
 use mission_control::auth::Role;
 use mission_control::vault::VaultName::{self, TwilioAccountSid, TwilioAuthToken, TwilioPhoneNumber};
@@ -62,22 +64,27 @@ async fn is_held(service: &Service) -> bool {
 
 /// A Twilio that says what it is told to.
 #[derive(Clone)]
-struct Scripted {
+pub(crate) struct Scripted {
     answers: Arc<Mutex<(u16, Value, u16, Value)>>,
+    /// Of the list of messages, where that is something else.
+    messages: Arc<Mutex<Option<(u16, Value)>>>,
+    /// Path, and user and password, of each request.
+    logins: Arc<Mutex<Vec<(String, String)>>>,
     /// One for each request that came.
-    asked: Arc<Semaphore>,
+    pub(crate) asked: Arc<Semaphore>,
     /// One for each answer that may leave.
-    permits: Arc<Semaphore>,
-    url: String,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) url: String,
 }
 
 impl Scripted {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let answers = Arc::new(Mutex::new((200, active(), 200, owned(true, true))));
         let (asked, permits) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(1_000)));
-        let scripted = Self { answers, asked, permits, url };
+        let (messages, logins) = (Arc::default(), Arc::default());
+        let scripted = Self { answers, messages, logins, asked, permits, url };
         let router = Router::new().fallback(Self::answer).with_state(scripted.clone());
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
         tokio::spawn(async { axum::serve(listener, router).await });
@@ -86,27 +93,49 @@ impl Scripted {
 
     async fn answer(
         State(scripted): State<Self>,
+        method: Method,
         uri: Uri,
+        headers: HeaderMap,
     ) -> (StatusCode, [(header::HeaderName, &'static str); 1], String) {
+        let login = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let login = STANDARD.decode(login.trim_start_matches("Basic ")).unwrap_or_default();
+        let login = (uri.path().to_owned(), String::from_utf8_lossy(&login).into_owned());
+        scripted.logins.lock().expect("logins").push(login);
         scripted.asked.add_permits(1);
         scripted.permits.acquire().await.expect("open").forget();
         let (status, body, number_status, number_body) = scripted.answers.lock().expect("answers").clone();
         let is_number = uri.path().ends_with("/IncomingPhoneNumbers.json");
-        let (status, body) = if is_number { (number_status, number_body) } else { (status, body) };
+        let listed = (method == Method::GET && uri.path().ends_with("/Messages.json"))
+            .then(|| scripted.messages.lock().expect("messages").clone())
+            .flatten();
+        let (status, body) = match listed {
+            Some(listed) => listed,
+            None if is_number => (number_status, number_body),
+            None => (status, body),
+        };
         let status = StatusCode::from_u16(status).expect("a status");
         (status, [(header::CONTENT_TYPE, "application/json")], body.to_string())
     }
 
-    fn says(&self, account: (u16, Value), number: (u16, Value)) {
+    /// Who asked for what so far.
+    pub(crate) fn logins(&self) -> Vec<(String, String)> {
+        self.logins.lock().expect("logins").clone()
+    }
+
+    pub(crate) fn says_of_messages(&self, messages: (u16, Value)) {
+        *self.messages.lock().expect("messages") = Some(messages);
+    }
+
+    pub(crate) fn says(&self, account: (u16, Value), number: (u16, Value)) {
         *self.answers.lock().expect("answers") = (account.0, account.1, number.0, number.1);
     }
 }
 
-fn active() -> Value {
+pub(crate) fn active() -> Value {
     json!({ "status": "active", "type": "Full" })
 }
 
-fn owned(sms: bool, voice: bool) -> Value {
+pub(crate) fn owned(sms: bool, voice: bool) -> Value {
     let longer = format!("{NUMBER}7");
     json!({ "incoming_phone_numbers": [
         { "phone_number": longer, "capabilities": { "sms": true, "voice": true } },
@@ -114,7 +143,7 @@ fn owned(sms: bool, voice: bool) -> Value {
     ] })
 }
 
-fn error(code: i32) -> Value {
+pub(crate) fn error(code: i32) -> Value {
     json!({ "code": code, "message": "No", "status": 400 })
 }
 

@@ -1,13 +1,13 @@
-//! The list of people, and adding somebody.
+//! The list of people, and inviting somebody.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
 use crate::access::{Access, Routes};
-use crate::auth::users::{self, NewUser};
-use crate::auth::views::people::{FirstPasswordPage, PeoplePage, Typed};
-use crate::auth::{EmailAddress, NewPassword, Permission, Role};
+use crate::auth::users::{self, Invitation};
+use crate::auth::views::people::{LinkPage, PeoplePage, Typed};
+use crate::auth::{EmailAddress, Permission, Role};
 use crate::error::Result;
 use crate::visit::{Visit, refusal};
 use crate::web::extract::Form;
@@ -16,7 +16,11 @@ use crate::web::frame::{FormError, Place, html};
 /// The routes of the list.
 pub(super) fn routes() -> Routes {
     let admin = Access::Person(Permission::ManageUsers);
-    Routes::new().get("/dashboard/settings/people", admin, show).post("/dashboard/settings/people", admin, add)
+    Routes::new().get("/dashboard/settings/people", admin, show).post(
+        "/dashboard/settings/people",
+        admin.confirmed(),
+        invite,
+    )
 }
 
 #[derive(Default, Deserialize)]
@@ -28,28 +32,25 @@ struct PersonForm {
 }
 
 async fn show(visit: Visit) -> Result<Response> {
-    visit.principal.require(Permission::ManageUsers)?;
     Ok(html(StatusCode::OK, &page(&visit, PersonForm::default(), Vec::new()).await?))
 }
 
-/// Answers with the password at once: sent on to another address, it would have to be kept somewhere.
-async fn add(visit: Visit, Form(form): Form<PersonForm>) -> Result<Response> {
-    visit.principal.require(Permission::ManageUsers)?;
+/// Answers with the link at once: sent on to another address, it would have to be kept somewhere.
+async fn invite(visit: Visit, Form(form): Form<PersonForm>) -> Result<Response> {
     let app = &visit.app;
     let (email, name, role) = match form.read() {
         Ok(read) => read,
         Err(errors) => return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, form, errors).await?)),
     };
-    let password = NewPassword::random()?;
-    let shown = password.secret().clone();
-    let new = NewUser { email: email.clone(), name: name.clone(), role, password, must_change_password: true };
-    let person = match users::add(&app.db, &app.clock, &app.passwords, &visit.actor, new).await {
-        Ok(person) => person,
+    let invitation = Invitation { email, name, role };
+    let invited = users::invite(&app.db, &app.clock, &app.passwords, &visit.actor, &invitation).await;
+    let (person, link) = match invited {
+        Ok(invited) => invited,
         Err(error) => {
             let problem = refusal(error)?;
             let text = match problem.code {
                 "email_taken" => {
-                    "Somebody has this address already. If their password was lost, open their page and reset it."
+                    "Somebody has this address already. If their link or their password was lost, open their page and make a new link."
                 }
                 _ => &problem.detail,
             };
@@ -57,14 +58,13 @@ async fn add(visit: Visit, Form(form): Form<PersonForm>) -> Result<Response> {
             return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, form, errors).await?));
         }
     };
-    let page = FirstPasswordPage {
+    let page = LinkPage {
         frame: visit.frame(Place::Settings).await?,
         person,
-        email: email.to_string(),
-        name,
-        password: shown,
-        is_new: true,
-        sign_in: app.public_url.to_string(),
+        email: invitation.email.to_string(),
+        name: invitation.name,
+        address: link.address(&app.public_url),
+        purpose: link.purpose,
     };
     Ok(html(StatusCode::OK, &page))
 }

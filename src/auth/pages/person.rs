@@ -1,4 +1,4 @@
-//! One person: their role, whether they may come in, and another password.
+//! One person: their role, whether they may come in, and another password or second factor.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -6,9 +6,10 @@ use serde::Deserialize;
 
 use super::sessions;
 use crate::access::{Access, Routes};
+use crate::auth::second_factor::setting;
 use crate::auth::users::{self, User};
-use crate::auth::views::people::{DisablePage, FirstPasswordPage, PersonPage};
-use crate::auth::{EmailAddress, NewPassword, Permission, Role, standing};
+use crate::auth::views::people::{DisablePage, LinkPage, PersonPage};
+use crate::auth::{EmailAddress, Permission, Role, links, standing};
 use crate::error::{Error, Problem, Result};
 use crate::id::UserId;
 use crate::visit::{Visit, refusal};
@@ -21,13 +22,17 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/dashboard/settings/people/{id}", admin, show)
         .get("/dashboard/settings/people/{id}/role", admin, go_back)
-        .post("/dashboard/settings/people/{id}/role", admin, change_role)
+        .post("/dashboard/settings/people/{id}/role", admin.confirmed(), change_role)
         .get("/dashboard/settings/people/{id}/disable", admin, ask_to_disable)
-        .post("/dashboard/settings/people/{id}/disable", admin, disable)
+        .post("/dashboard/settings/people/{id}/disable", admin.confirmed(), disable)
         .get("/dashboard/settings/people/{id}/enable", admin, go_back)
-        .post("/dashboard/settings/people/{id}/enable", admin, enable)
+        .post("/dashboard/settings/people/{id}/enable", admin.confirmed(), enable)
         .get("/dashboard/settings/people/{id}/reset-password", admin, go_back)
-        .post("/dashboard/settings/people/{id}/reset-password", admin, reset_password)
+        .post("/dashboard/settings/people/{id}/reset-password", admin.confirmed(), make_link)
+        .get("/dashboard/settings/people/{id}/withdraw-link", admin, go_back)
+        .post("/dashboard/settings/people/{id}/withdraw-link", admin.confirmed(), withdraw_link)
+        .get("/dashboard/settings/people/{id}/reset-second-factor", admin, go_back)
+        .post("/dashboard/settings/people/{id}/reset-second-factor", admin.confirmed(), reset_second_factor)
 }
 
 #[derive(Deserialize)]
@@ -80,25 +85,37 @@ async fn enable(visit: Visit, Path(id): Path<String>) -> Result<Response> {
     done(&visit, person, changed).await
 }
 
-/// Answers with the password at once: sent on to another address, it would have to be kept somewhere.
-async fn reset_password(visit: Visit, Path(id): Path<String>, Form(form): Form<ResetForm>) -> Result<Response> {
+/// Answers with the link at once: sent on to another address, it would have to be kept somewhere.
+async fn make_link(visit: Visit, Path(id): Path<String>, Form(form): Form<ResetForm>) -> Result<Response> {
     let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
-    let (app, email, new) = (&visit.app, address(&person)?, NewPassword::random()?);
-    let (cache, seen) = (&app.token_cache, Some(form.seen.as_str()));
-    let reset = users::reset_password(&app.db, &app.passwords, cache, &visit.actor, &email, &new, seen).await;
-    if let Err(error) = reset {
-        return refused(&visit, person, error).await;
-    }
-    let page = FirstPasswordPage {
+    let (app, email, seen) = (&visit.app, address(&person)?, Some(form.seen.as_str()));
+    let made = users::make_link(&app.db, &app.clock, &app.passwords, &visit.actor, &email, seen).await;
+    let link = match made {
+        Ok(link) => link,
+        Err(error) => return refused(&visit, person, error).await,
+    };
+    let page = LinkPage {
         frame: visit.frame(Place::Settings).await?,
         person: person.id,
         email: person.email,
         name: person.name,
-        password: new.into_secret(),
-        is_new: false,
-        sign_in: app.public_url.to_string(),
+        address: link.address(&app.public_url),
+        purpose: link.purpose,
     };
     Ok(html(StatusCode::OK, &page))
+}
+
+async fn withdraw_link(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    let withdrawn = links::withdraw(&visit.app.db, &visit.actor, person.id, &person.email).await;
+    done(&visit, person, withdrawn).await
+}
+
+async fn reset_second_factor(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    let Some(person) = find(&visit, &id).await? else { return not_found(&visit).await };
+    let (app, email) = (&visit.app, address(&person)?);
+    let reset = setting::reset(&app.db, &app.vault, &app.token_cache, &visit.actor, &email).await;
+    done(&visit, person, reset).await
 }
 
 pub(super) async fn go_back(visit: Visit, Path(id): Path<String>) -> Result<Response> {
@@ -108,7 +125,6 @@ pub(super) async fn go_back(visit: Visit, Path(id): Path<String>) -> Result<Resp
 
 /// The person that an address names, for whoever may look at people at all.
 pub(super) async fn find(visit: &Visit, id: &str) -> Result<Option<User>> {
-    visit.principal.require(Permission::ManageUsers)?;
     let Ok(id) = id.parse::<UserId>() else { return Ok(None) };
     Ok(users::find(&visit.app.db, id).await?)
 }
@@ -136,6 +152,7 @@ async fn page(visit: &Visit, person: User, status: StatusCode, errors: Vec<FormE
     let page = PersonPage {
         frame: visit.frame(Place::Settings).await?,
         sessions: sessions::of(visit, person.id, None).await?,
+        link: links::open_of(&visit.app.db, &visit.app.clock, person.id).await?,
         is_reader: person.id == visit.principal.user,
         person,
         errors,

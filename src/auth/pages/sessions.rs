@@ -17,7 +17,7 @@ use crate::web::extract::Path;
 use crate::web::frame::{Place, html};
 use crate::web::settings_tabs::SettingsTab;
 
-/// The routes of sessions. What was posted to stands under its address; loading that again leads back.
+/// The routes of sessions. Ending them is asked for once only: it has to be quick. What was posted to stands under its address; loading that again leads back.
 pub(super) fn routes() -> Routes {
     let (own, others) = (Access::Person(Permission::ReadOperations), Access::Person(Permission::ManageUsers));
     let back = async || to_list();
@@ -37,7 +37,14 @@ async fn show(visit: Visit, headers: HeaderMap) -> Result<Response> {
     let app = &visit.app;
     let (frame, sessions) =
         tokio::try_join!(visit.frame(Place::Settings), of(&visit, visit.principal.user, presented(app, &headers)))?;
-    let page = SessionsPage { frame, sessions, now: app.clock.now(), idle: sessions::IDLE, longest: sessions::LONGEST };
+    let page = SessionsPage {
+        frame,
+        sessions,
+        has_second_factor: visit.principal.has_second_factor,
+        now: app.clock.now(),
+        idle: sessions::IDLE,
+        longest: sessions::LONGEST,
+    };
     Ok(html(StatusCode::OK, &page))
 }
 
@@ -83,7 +90,7 @@ pub(super) async fn of(visit: &Visit, person: UserId, this: Option<CredentialHas
 }
 
 fn presented(app: &AppState, headers: &HeaderMap) -> Option<CredentialHash> {
-    cookie::presented(&app.public_url, headers)
+    cookie::presented(cookie::Carries::Session, &app.public_url, headers)
 }
 
 fn to_list() -> Redirect {

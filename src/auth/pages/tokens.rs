@@ -2,11 +2,12 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
 
 use crate::access::{Access, Routes};
 use crate::auth::tokens::{self, NewToken, Token};
-use crate::auth::views::tokens::{Lifetime, MadeTokenPage, RevokePage, TokensPage, Typed};
-use crate::auth::{Permission, Scope};
+use crate::auth::views::tokens::{Lifetime, MadeTokenPage, RevokePage, RotatePage, TokensPage, Typed};
+use crate::auth::{self, Overlap, Permission, Scope};
 use crate::config::PublicUrl;
 use crate::error::Result;
 use crate::id::TokenId;
@@ -16,12 +17,16 @@ use crate::web::frame::{FormError, Place, html};
 
 const LIST: &str = "/dashboard/settings/tokens";
 
+const LOST_KEY: &str = "This form has lost its key and has a new one now. Check it, and send it again.";
+
 /// The routes of the tokens.
 pub(super) fn routes() -> Routes {
     let person = Access::Person(Permission::ReadOperations);
     Routes::new()
         .get(LIST, person, show)
-        .post(LIST, person, create)
+        .post(LIST, person.confirmed(), create)
+        .get("/dashboard/settings/tokens/{id}/rotate", person, ask_to_rotate)
+        .post("/dashboard/settings/tokens/{id}/rotate", person.confirmed(), rotate)
         .get("/dashboard/settings/tokens/{id}/revoke", person, ask_to_revoke)
         .post("/dashboard/settings/tokens/{id}/revoke", person, revoke)
 }
@@ -51,6 +56,8 @@ async fn create(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Resu
                 name: typed.name.trim().to_owned(),
                 token,
                 example: example(&app.public_url, &typed.scopes),
+                old_ends_at: None,
+                now: app.clock.now(),
             };
             Ok(html(StatusCode::OK, &page))
         }
@@ -60,6 +67,80 @@ async fn create(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Resu
             Ok(html(problem.status, &page(&visit, TokenId::new(), typed, errors).await?))
         }
     }
+}
+
+/// Only one's own: the new token is shown, and it acts for its owner. For others' there is the command.
+async fn own(visit: &Visit, id: &str) -> Result<Option<Token>> {
+    let token = find(visit, id).await?;
+    Ok(token.filter(|token| token.owner == visit.principal.email))
+}
+
+async fn ask_to_rotate(visit: Visit, Path(id): Path<String>) -> Result<Response> {
+    match own(&visit, &id).await? {
+        None => not_found(&visit).await,
+        Some(token) if !token.may_rotate(visit.app.clock.now()) => Ok(Redirect::to(LIST).into_response()),
+        Some(token) => rotate_page(&visit, StatusCode::OK, token, String::new(), Vec::new()).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct RotateForm {
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    overlap: String,
+}
+
+/// Answers with the token at once, as [`create`] does.
+async fn rotate(visit: Visit, Path(id): Path<String>, Form(form): Form<RotateForm>) -> Result<Response> {
+    let Some(token) = own(&visit, &id).await? else { return not_found(&visit).await };
+    let app = &visit.app;
+    let overlap = form.overlap.parse::<Overlap>();
+    let (Ok(overlap), Ok(key)) = (&overlap, form.key.parse::<TokenId>()) else {
+        let error = match overlap {
+            Err(wrong) => FormError { field: Some("overlap"), text: wrong.to_string() },
+            Ok(_) => FormError { field: None, text: LOST_KEY.to_owned() },
+        };
+        return rotate_page(&visit, StatusCode::UNPROCESSABLE_ENTITY, token, form.overlap, vec![error]).await;
+    };
+    match auth::rotate(&app.db, &app.clock, &app.token_cache, &visit.actor, (token.id, key), *overlap).await {
+        Ok(rotated) => {
+            let scopes: Vec<Scope> = token.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+            let page = MadeTokenPage {
+                frame: visit.frame(Place::Settings).await?,
+                name: token.name,
+                token: rotated.token,
+                example: example(&app.public_url, &scopes),
+                old_ends_at: Some(rotated.old_ends_at),
+                now: app.clock.now(),
+            };
+            Ok(html(StatusCode::OK, &page))
+        }
+        Err(error) => {
+            let problem = refusal(error)?;
+            let errors = vec![FormError { field: None, text: problem.detail }];
+            rotate_page(&visit, problem.status, token, form.overlap, errors).await
+        }
+    }
+}
+
+async fn rotate_page(
+    visit: &Visit,
+    status: StatusCode,
+    token: Token,
+    overlap: String,
+    errors: Vec<FormError>,
+) -> Result<Response> {
+    let page = RotatePage {
+        frame: visit.frame(Place::Settings).await?,
+        token,
+        key: TokenId::new(),
+        overlap: if overlap.is_empty() { "24h".to_owned() } else { overlap },
+        errors,
+        correlation_id: visit.correlation_id.clone(),
+        now: visit.app.clock.now(),
+    };
+    Ok(html(status, &page))
 }
 
 async fn ask_to_revoke(visit: Visit, Path(id): Path<String>) -> Result<Response> {
@@ -100,6 +181,7 @@ async fn page(visit: &Visit, key: TokenId, typed: Typed, errors: Vec<FormError>)
     Ok(TokensPage {
         frame,
         tokens,
+        reader: principal.email.clone(),
         of_everybody,
         offered: Scope::ALL.into_iter().filter(|scope| scope.role() <= principal.role).collect(),
         key,
@@ -128,7 +210,6 @@ fn wrong(visit: &Visit, typed: &Typed, key: Option<TokenId>) -> Vec<FormError> {
     let wrong = |field, text: String| Some(FormError { field, text });
     let role = visit.principal.role;
     let beyond = typed.scopes.iter().find(|scope| scope.role() > role);
-    let lost_key = "This form has lost its key and has a new one now. Check it, and send it again.";
     let scope = match beyond {
         Some(scope) => {
             wrong(Some("scope"), format!("{scope} needs the role {}, and yours is {role}. Leave it out.", scope.role()))
@@ -139,7 +220,7 @@ fn wrong(visit: &Visit, typed: &Typed, key: Option<TokenId>) -> Vec<FormError> {
         None => None,
     };
     let name = super::name(&typed.name).err().and_then(|text| wrong(Some("name"), text));
-    let key = if key.is_none() { wrong(None, lost_key.to_owned()) } else { None };
+    let key = if key.is_none() { wrong(None, LOST_KEY.to_owned()) } else { None };
     [key, name, scope].into_iter().flatten().collect()
 }
 

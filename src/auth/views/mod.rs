@@ -19,6 +19,21 @@ pub(crate) struct LoginPage {
     pub(crate) failure: Option<String>,
     /// Nobody has signed in yet: say where the first password is.
     pub(crate) first_start: bool,
+    /// Where else people may sign in, by its name.
+    pub(crate) provider: Option<String>,
+    /// The address that leads there.
+    pub(crate) provider_address: String,
+    /// The page that was asked for, on our own origin, to go on to.
+    pub(crate) next: Option<String>,
+}
+
+/// Where a person shows a code, once the password was right.
+#[derive(Template)]
+#[template(path = "code.html")]
+pub(crate) struct CodePage {
+    pub(crate) frame: Frame,
+    /// Why the last try was refused.
+    pub(crate) failure: Option<String>,
     /// The page that was asked for, on our own origin, to go on to.
     pub(crate) next: Option<String>,
 }

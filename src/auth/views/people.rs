@@ -1,4 +1,4 @@
-//! The pages of people: the list, one person, the question before they are shut out, and a password that is shown once.
+//! The pages of people: the list, one person, the question before they are shut out, and a link that is shown once.
 
 use askama::Template;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -6,12 +6,13 @@ use time::OffsetDateTime;
 
 use super::sessions::Row;
 use crate::auth::Role;
+use crate::auth::links::{OpenLink, Purpose};
 use crate::auth::users::User;
 use crate::id::UserId;
 use crate::web::frame::{FormError, Frame, Tone, errors_of};
 use crate::web::settings_tabs::SettingsTab;
 
-/// Everybody, and the form that adds somebody.
+/// Everybody, and the form that invites somebody.
 #[derive(Template)]
 #[template(path = "settings/people.html")]
 pub(crate) struct PeoplePage {
@@ -24,7 +25,7 @@ pub(crate) struct PeoplePage {
     pub(crate) now: OffsetDateTime,
 }
 
-/// The form that adds somebody.
+/// The form that invites somebody.
 #[derive(Debug, Default)]
 pub(crate) struct Typed {
     pub(crate) email: String,
@@ -39,6 +40,8 @@ pub(crate) struct Typed {
 pub(crate) struct PersonPage {
     pub(crate) frame: Frame,
     pub(crate) person: User,
+    /// A link that they have not used yet.
+    pub(crate) link: Option<OpenLink>,
     /// Where they are signed in, the one used last first.
     pub(crate) sessions: Vec<Row>,
     /// Nobody decides on their own standing.
@@ -56,19 +59,16 @@ pub(crate) struct DisablePage {
     pub(crate) person: User,
 }
 
-/// A password that somebody else will sign in with, in the one answer that shows it.
+/// A link by which somebody chooses a password, in the one answer that shows it.
 #[derive(Template)]
-#[template(path = "settings/people_password.html")]
-pub(crate) struct FirstPasswordPage {
+#[template(path = "settings/people_link.html")]
+pub(crate) struct LinkPage {
     pub(crate) frame: Frame,
     pub(crate) person: UserId,
     pub(crate) email: String,
     pub(crate) name: String,
-    pub(crate) password: SecretString,
-    /// Whether the person is new; else the password replaces another.
-    pub(crate) is_new: bool,
-    /// Where they sign in.
-    pub(crate) sign_in: String,
+    pub(crate) address: SecretString,
+    pub(crate) purpose: Purpose,
 }
 
 impl PersonPage {
@@ -83,24 +83,30 @@ impl PeoplePage {
     }
 
     fn count(&self) -> String {
-        let enabled = self.people.iter().filter(|person| person.disabled_at.is_none()).count();
+        let enabled =
+            self.people.iter().filter(|person| person.disabled_at.is_none() && person.invited_at.is_none()).count();
         format!("{enabled} of {} may sign in", self.people.len())
     }
 }
 
-impl FirstPasswordPage {
+impl LinkPage {
     #[expect(clippy::disallowed_methods, reason = "shown once to the admin who had it made")]
     fn text(&self) -> &str {
-        self.password.expose_secret()
+        self.address.expose_secret()
+    }
+
+    fn hours(&self) -> u64 {
+        self.purpose.lasts().as_secs() / 3600
     }
 }
 
 /// Whether a person may come in, as colour, symbol and word.
 fn standing(person: &User) -> (Tone, &'static str, &'static str) {
-    match (person.disabled_at, person.must_change_password) {
-        (Some(_), _) => (Tone::Mute, "ban", "Disabled"),
-        (None, true) => (Tone::Warn, "key", "Must change password"),
-        (None, false) => (Tone::Ok, "circle-check", "Enabled"),
+    match (person.disabled_at, person.invited_at, person.must_change_password) {
+        (Some(_), ..) => (Tone::Mute, "ban", "Disabled"),
+        (None, Some(_), _) => (Tone::Accent, "clock", "Invited"),
+        (None, None, true) => (Tone::Warn, "key", "Must change password"),
+        (None, None, false) => (Tone::Ok, "circle-check", "Enabled"),
     }
 }
 

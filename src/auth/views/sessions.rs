@@ -17,6 +17,8 @@ pub(crate) struct SessionsPage {
     pub(crate) frame: Frame,
     /// The one used last first.
     pub(crate) sessions: Vec<Row>,
+    /// Whether the reader has a second factor.
+    pub(crate) has_second_factor: bool,
     pub(crate) now: OffsetDateTime,
     /// A session ends this long after its last request.
     pub(crate) idle: Duration,
@@ -49,6 +51,7 @@ impl SessionsPage {
         Self {
             frame: Frame::sample(crate::web::frame::Place::Settings),
             sessions: vec![row(true), row(false)],
+            has_second_factor: false,
             now: OffsetDateTime::UNIX_EPOCH,
             idle: Duration::from_mins(30),
             longest: Duration::from_hours(12),

@@ -17,6 +17,8 @@ use crate::web::text;
 pub(crate) struct TokensPage {
     pub(crate) frame: Frame,
     pub(crate) tokens: Vec<Token>,
+    /// Whose tokens may be rotated here: the reader's address.
+    pub(crate) reader: String,
     /// Whether these are everybody's.
     pub(crate) of_everybody: bool,
     /// What the reader's role can use.
@@ -56,6 +58,33 @@ pub(crate) struct MadeTokenPage {
     pub(crate) token: SecretString,
     /// A request that a program could make with it.
     pub(crate) example: String,
+    /// When the one ends in whose place it came.
+    pub(crate) old_ends_at: Option<OffsetDateTime>,
+    pub(crate) now: OffsetDateTime,
+}
+
+/// How long the old token may go on, as its field holds it and in words.
+const OVERLAPS: [(&str, &str); 5] =
+    [("24h", "24 hours"), ("1h", "1 hour"), ("7d", "7 days"), ("30d", "30 days"), ("0", "It ends now")];
+
+/// The question before another token comes in the place of one.
+#[derive(Template)]
+#[template(path = "settings/tokens_rotate.html")]
+pub(crate) struct RotatePage {
+    pub(crate) frame: Frame,
+    pub(crate) token: Token,
+    /// The id that the new token will have.
+    pub(crate) key: TokenId,
+    pub(crate) overlap: String,
+    pub(crate) errors: Vec<FormError>,
+    pub(crate) correlation_id: String,
+    pub(crate) now: OffsetDateTime,
+}
+
+impl RotatePage {
+    fn errors_of(&self, field: &str) -> Vec<&str> {
+        errors_of(&self.errors, field)
+    }
 }
 
 /// The question before a token ends.
@@ -95,6 +124,17 @@ impl Lifetime {
 }
 
 impl MadeTokenPage {
+    /// What becomes of the token in whose place this one came.
+    fn old_one(&self) -> Option<(String, &'static str)> {
+        let end = self.old_ends_at?;
+        Some(if end > self.now {
+            let title = format!("The old one works until {}", text::exact(end.to_utc()));
+            (title, "Give the new one to the programs that use it before then.")
+        } else {
+            ("The old one has ended".to_owned(), "Programs that use it are refused from now on.")
+        })
+    }
+
     #[expect(clippy::disallowed_methods, reason = "shown once to the person who had it made")]
     fn text(&self) -> &str {
         self.token.expose_secret()

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use super::detail;
 use super::list::ListQuery;
 use super::rights::Typed;
+use crate::access::{Access, Routes};
 use crate::approval::act::{self, Act};
+use crate::auth::Permission;
 use crate::error::{Error, FieldProblem, Problem, Result};
 use crate::operation::status::State;
 use crate::operation::store::Operation;
@@ -19,7 +21,7 @@ use crate::web::frame::html;
 /// The fields of all the forms beside an operation; each form has some of them.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ActForm {
+struct ActForm {
     digest: String,
     comment: String,
     duplicate_seen: String,
@@ -28,20 +30,88 @@ pub(super) struct ActForm {
     sid: String,
 }
 
+/// The routes of the acts. What sends something out is confirmed; what stops it is not, so that stopping is quick.
+pub(super) fn routes() -> Routes {
+    let decider = Access::Person(Permission::Decide);
+    // One's own request may be withdrawn by whoever may ask.
+    let asker = Access::Person(Permission::AskOperations);
+    let reader = Access::Person(Permission::ReadOperations);
+    Routes::new()
+        .get("/dashboard/operations/{id}/approve", reader, go_back)
+        .post("/dashboard/operations/{id}/approve", decider.confirmed(), approve)
+        .get("/dashboard/operations/{id}/reject", reader, go_back)
+        .post("/dashboard/operations/{id}/reject", decider, reject)
+        .get("/dashboard/operations/{id}/cancel", reader, go_back)
+        .post("/dashboard/operations/{id}/cancel", asker, cancel)
+        .get("/dashboard/operations/{id}/resolve", reader, go_back)
+        .post("/dashboard/operations/{id}/resolve", decider.confirmed(), resolve)
+        .get("/dashboard/operations/{id}/acknowledge", reader, go_back)
+        .post("/dashboard/operations/{id}/acknowledge", decider, acknowledge)
+}
+
 /// A refused form stands at the address of its act; loading that again shows the operation.
-pub(super) async fn go_back(Path((id, _)): Path<(String, String)>, Query(query): Query<ListQuery>) -> Redirect {
+async fn go_back(Path(id): Path<String>, Query(query): Query<ListQuery>) -> Redirect {
     Redirect::to(&address(&id, &query))
 }
 
-pub(super) async fn submit(
+/// Who asks, at which operation, and the list that it was chosen from.
+type Context = (Visit, Path<String>, Query<ListQuery>);
+
+async fn approve(
     visit: Visit,
-    Path((id, name)): Path<(String, String)>,
-    Query(query): Query<ListQuery>,
+    id: Path<String>,
+    query: Query<ListQuery>,
     Form(form): Form<ActForm>,
 ) -> Result<Response> {
-    let (Some(operation), Some(act)) = (super::find(&visit, &id).await?, form.act(&name)) else {
-        return super::not_found(&visit).await;
+    let act = Act::Approve { digest: form.digest.clone(), comment: given(&form.comment) };
+    submit((visit, id, query), form, act).await
+}
+
+async fn reject(
+    visit: Visit,
+    id: Path<String>,
+    query: Query<ListQuery>,
+    Form(form): Form<ActForm>,
+) -> Result<Response> {
+    let act = Act::Reject { reason: form.reason.clone() };
+    submit((visit, id, query), form, act).await
+}
+
+async fn cancel(
+    visit: Visit,
+    id: Path<String>,
+    query: Query<ListQuery>,
+    Form(form): Form<ActForm>,
+) -> Result<Response> {
+    let act = Act::Cancel { reason: given(&form.reason) };
+    submit((visit, id, query), form, act).await
+}
+
+async fn resolve(
+    visit: Visit,
+    id: Path<String>,
+    query: Query<ListQuery>,
+    Form(form): Form<ActForm>,
+) -> Result<Response> {
+    let (outcome, sid) = match form.outcome.strip_prefix(SENT_AS) {
+        Some(sid) => ("sent", given(sid)),
+        None => (form.outcome.as_str(), given(&form.sid)),
     };
+    let act = Act::Resolve { outcome: outcome.to_owned(), sid, reason: form.reason.clone() };
+    submit((visit, id, query), form, act).await
+}
+
+async fn acknowledge(
+    visit: Visit,
+    id: Path<String>,
+    query: Query<ListQuery>,
+    Form(form): Form<ActForm>,
+) -> Result<Response> {
+    submit((visit, id, query), form, Act::Acknowledge).await
+}
+
+async fn submit((visit, Path(id), Query(query)): Context, form: ActForm, act: Act) -> Result<Response> {
+    let Some(operation) = super::find(&visit, &id).await? else { return super::not_found(&visit).await };
     let Err(error) = perform(&visit, &operation, &form, act).await else {
         return Ok(Redirect::to(&address(&id, &query)).into_response());
     };
@@ -67,28 +137,14 @@ async fn perform(visit: &Visit, operation: &Operation, form: &ActForm, act: Act)
 }
 
 impl ActForm {
-    /// The act of that name, with what was typed for it.
-    fn act(&self, name: &str) -> Option<Act> {
-        let given = |text: &str| (!text.trim().is_empty()).then(|| text.to_owned());
-        Some(match name {
-            "approve" => Act::Approve { digest: self.digest.clone(), comment: given(&self.comment) },
-            "reject" => Act::Reject { reason: self.reason.clone() },
-            "cancel" => Act::Cancel { reason: given(&self.reason) },
-            "resolve" => {
-                let (outcome, sid) = match self.outcome.strip_prefix(SENT_AS) {
-                    Some(sid) => ("sent", given(sid)),
-                    None => (self.outcome.as_str(), given(&self.sid)),
-                };
-                Act::Resolve { outcome: outcome.to_owned(), sid, reason: self.reason.clone() }
-            }
-            "acknowledge" => Act::Acknowledge,
-            _ => return None,
-        })
-    }
-
     fn typed(self) -> Typed {
         Typed { comment: self.comment, reason: self.reason, outcome: self.outcome, sid: self.sid }
     }
+}
+
+/// What was typed, if anything was.
+fn given(text: &str) -> Option<String> {
+    (!text.trim().is_empty()).then(|| text.to_owned())
 }
 
 fn twin_not_seen() -> Problem {

@@ -36,6 +36,7 @@ use crate::web::frame::Place;
 pub(crate) fn routes() -> Routes {
     let reader = Access::Person(Permission::ReadOperations);
     let asker = Access::Person(Permission::AskOperations);
+    let decider = Access::Person(Permission::Decide);
     let start = async || Redirect::to(START);
     Routes::new()
         .get("/", Access::Anybody, start)
@@ -50,10 +51,12 @@ pub(crate) fn routes() -> Routes {
         .get("/dashboard/operations/news", reader, list::news)
         .get("/dashboard/operations/changed", reader, list::changed)
         .get("/dashboard/operations/review", reader, review::show)
-        .post("/dashboard/operations/review", reader, review::submit)
+        .get("/dashboard/operations/review/approve", decider, async || Redirect::to(review::WAITING))
+        .post("/dashboard/operations/review/approve", decider.confirmed(), review::approve)
+        .get("/dashboard/operations/review/reject", decider, async || Redirect::to(review::WAITING))
+        .post("/dashboard/operations/review/reject", decider, review::reject)
         .get("/dashboard/operations/{id}", reader, detail::show)
-        .get("/dashboard/operations/{id}/{act}", reader, act::go_back)
-        .post("/dashboard/operations/{id}/{act}", reader, act::submit)
+        .merge(act::routes())
         .merge(help::routes())
 }
 

@@ -14,12 +14,14 @@ use crate::operation::status::State;
 use crate::operation::store::{self, Operation};
 use crate::operation::views::review::{Chosen, Result as Outcome, ReviewPage};
 use crate::visit::Visit;
-use crate::web::back::START;
 use crate::web::extract::{Form, Query};
 use crate::web::frame::{FormError, Place, html};
 
 /// Most operations that are decided on together: what a person can read.
 const MOST: usize = 50;
+
+/// Where those stand that wait.
+pub(super) const WAITING: &str = "/dashboard/operations?state=pending_approval";
 
 /// Pairs, because a name comes more than once.
 type Pairs = Vec<(String, String)>;
@@ -28,21 +30,34 @@ pub(super) async fn show(visit: Visit, Query(pairs): Query<Pairs>) -> Result<Res
     let ids: Vec<OperationId> =
         pairs.iter().filter(|(name, _)| name == "id").filter_map(|(_, id)| id.parse().ok()).take(MOST).collect();
     if ids.is_empty() {
-        return Ok(Redirect::to(&format!("{START}?state={}", State::PendingApproval)).into_response());
+        return Ok(Redirect::to(WAITING).into_response());
     }
     Ok(html(StatusCode::OK, &page(&visit, &ids).await?))
 }
 
-/// What the form says: the decision, why, and each operation with the digest of what stood on the page.
-#[derive(Default)]
+/// What is decided; each has an address of its own, because each takes something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Approve,
+    Reject,
+}
+
+/// What the form says: why, and each operation with the digest of what stood on the page.
 struct Decision {
-    verdict: String,
+    verdict: Verdict,
     reason: String,
     chosen: Vec<(OperationId, String)>,
 }
 
-pub(super) async fn submit(visit: Visit, Form(pairs): Form<Pairs>) -> Result<Response> {
-    let decision = Decision::read(pairs);
+pub(super) async fn approve(visit: Visit, Form(pairs): Form<Pairs>) -> Result<Response> {
+    submit(visit, Decision::read(Verdict::Approve, pairs)).await
+}
+
+pub(super) async fn reject(visit: Visit, Form(pairs): Form<Pairs>) -> Result<Response> {
+    submit(visit, Decision::read(Verdict::Reject, pairs)).await
+}
+
+async fn submit(visit: Visit, decision: Decision) -> Result<Response> {
     let ids: Vec<OperationId> = decision.chosen.iter().map(|(id, _)| *id).collect();
     if let Err(problem) = decision.check() {
         let refused = ReviewPage {
@@ -140,11 +155,10 @@ fn title(visit: &Visit, operation: &Operation) -> String {
 
 impl Decision {
     /// Pairs as they come; what is not ours is left out.
-    fn read(pairs: Pairs) -> Self {
-        let mut decision = Self::default();
+    fn read(verdict: Verdict, pairs: Pairs) -> Self {
+        let mut decision = Self { verdict, reason: String::new(), chosen: Vec::new() };
         for (name, value) in pairs {
             match name.as_str() {
-                "verdict" => decision.verdict = value,
                 "reason" => decision.reason = value,
                 "operation" if decision.chosen.len() < MOST => {
                     let parts =
@@ -158,7 +172,7 @@ impl Decision {
     }
 
     fn check(&self) -> Result<(), Problem> {
-        if self.verdict == "approve" || !self.reason.trim().is_empty() {
+        if self.verdict == Verdict::Approve || !self.reason.trim().is_empty() {
             return Ok(());
         }
         let wrong = FieldProblem::new("reason", "Write why. Whoever asked sees this sentence.");
@@ -166,10 +180,9 @@ impl Decision {
     }
 
     fn act(&self, digest: &str) -> Act {
-        if self.verdict == "approve" {
-            Act::Approve { digest: digest.to_owned(), comment: None }
-        } else {
-            Act::Reject { reason: self.reason.clone() }
+        match self.verdict {
+            Verdict::Approve => Act::Approve { digest: digest.to_owned(), comment: None },
+            Verdict::Reject => Act::Reject { reason: self.reason.clone() },
         }
     }
 }
@@ -178,30 +191,27 @@ impl Decision {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Decision {
-        Decision::read(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    fn read(verdict: Verdict, pairs: &[(&str, &str)]) -> Decision {
+        Decision::read(verdict, pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 
     #[test]
     fn a_form_names_each_operation_with_its_digest() {
         let id = "019ab2c4-7e10-7c3a-9f21-5b8e0d6a41c2";
         let whole = format!("{id}:abc");
-        let decision = read(&[
-            ("verdict", "approve"),
-            ("operation", &whole),
-            ("operation", "nonsense"),
-            ("operation", id),
-            ("reason", ""),
-        ]);
+        let decision = read(
+            Verdict::Approve,
+            &[("operation", &whole), ("operation", "nonsense"), ("operation", id), ("reason", "")],
+        );
         assert_eq!(decision.chosen, [(id.parse().unwrap(), "abc".to_owned())]);
         assert!(decision.check().is_ok());
         assert!(matches!(decision.act("abc"), Act::Approve { digest, .. } if digest == "abc"));
     }
 
     #[test]
-    fn nothing_is_rejected_without_a_reason_and_nothing_approved_by_an_unknown_word() {
-        assert!(read(&[("verdict", "reject"), ("reason", " ")]).check().is_err());
-        let odd = read(&[("verdict", "yes"), ("reason", "late")]);
+    fn nothing_is_rejected_without_a_reason_and_no_field_makes_a_rejection_an_approval() {
+        assert!(read(Verdict::Reject, &[("reason", " ")]).check().is_err());
+        let odd = read(Verdict::Reject, &[("verdict", "approve"), ("reason", "late")]);
         assert!(matches!(odd.act("abc"), Act::Reject { .. }));
     }
 }

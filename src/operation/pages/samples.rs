@@ -80,9 +80,17 @@ pub(super) fn operation(state: State) -> Operation {
 
 /// Somebody who has signed in.
 pub(super) fn principal(role: Role) -> Principal {
-    let via = Via::Session { authenticated_at: OffsetDateTime::UNIX_EPOCH };
+    let via = Via::Session { age: std::time::Duration::ZERO, second_factor: false, by_provider: false };
     let email = "marek@harbour.example".to_owned();
-    Principal { user: UserId::new(), email, name: "Marek".to_owned(), role, via, must_change_password: false }
+    Principal {
+        user: UserId::new(),
+        email,
+        name: "Marek".to_owned(),
+        role,
+        via,
+        must_change_password: false,
+        has_second_factor: false,
+    }
 }
 
 pub(super) fn story() -> Story {

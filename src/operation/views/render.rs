@@ -31,6 +31,8 @@ fn login(failure: Option<&str>) -> LoginPage {
         email: failure.map_or("", |_| "dana@harbour.example\"><script>").to_owned(),
         failure: failure.map(str::to_owned),
         first_start: failure.is_none(),
+        provider: failure.map(|_| "Harbour <id>".to_owned()),
+        provider_address: "/login/oidc".to_owned(),
         next: failure.map(|_| "/dashboard/operations?state=failed".to_owned()),
     }
 }

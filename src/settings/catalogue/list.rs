@@ -2,11 +2,23 @@
 
 use serde_json::json;
 
-use super::{Kind, ON_OFF, ON_UNKNOWN, Setting};
-use crate::config::{CURRENCIES, OnUnknown};
+use super::{Kind, ON_OFF, ON_UNKNOWN, SECOND_FACTOR, Setting};
+use crate::config::{CURRENCIES, OnUnknown, SecondFactor};
 
 /// All of them, as they stand on the page.
-pub(in crate::settings) static SETTINGS: [Setting; 19] = [
+pub(in crate::settings) static SETTINGS: [Setting; 21] = [
+    Setting {
+        name: "sign_in.second_factor",
+        label: "Second factor",
+        meaning: "Who needs an authenticator app besides the password. Whoever has none yet is asked to set one, and can do \
+            nothing else before.",
+        kind: Kind::Choice(SECOND_FACTOR),
+        by_mode: Some(|operating, mode| match operating.sign_in.second_factor(mode) {
+            SecondFactor::Optional => json!("optional"),
+            SecondFactor::Approvers => json!("approvers"),
+            SecondFactor::Everyone => json!("everyone"),
+        }),
+    },
     Setting {
         name: "approval.required",
         label: "Approval required",
@@ -100,6 +112,13 @@ pub(in crate::settings) static SETTINGS: [Setting; 19] = [
         label: "Idempotency key required",
         meaning: "Requests without a key are refused. Off: each is given a key of its own.",
         kind: Kind::Choice(ON_OFF),
+        by_mode: None,
+    },
+    Setting {
+        name: "api.requests_per_minute",
+        label: "Requests a minute",
+        meaning: "How many one API token may make of one process. 0: no limit. Reports of Twilio have none.",
+        kind: Kind::AMinute("request"),
         by_mode: None,
     },
     Setting {

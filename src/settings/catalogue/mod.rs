@@ -16,6 +16,9 @@ const BY_MODE: &str = "by_mode";
 
 const ON_OFF: &[(&str, &str)] = &[("true", "On"), ("false", "Off")];
 
+const SECOND_FACTOR: &[(&str, &str)] =
+    &[("optional", "Nobody needs one"), ("approvers", "Approvers and admins"), ("everyone", "Everybody")];
+
 const ON_UNKNOWN: &[(&str, &str)] = &[("auto", "Send again, at most twice"), ("person", "A person decides")];
 
 /// What the program has without any file, environment or change.
@@ -45,6 +48,8 @@ pub(super) enum Kind {
     Seconds,
     /// So many of these a second; 0 is no limit.
     Rate(&'static str),
+    /// So many of these a minute, whole; 0 is no limit.
+    AMinute(&'static str),
     /// Whole hours.
     Hours,
     /// The id of a voice or a model at `ElevenLabs`; empty is none in particular.
@@ -97,6 +102,9 @@ impl Setting {
             Kind::Seconds => {
                 typed.parse::<u32>().map(|seconds| json!(seconds)).map_err(|_| "Write whole seconds, for example 3600.")
             }
+            Kind::AMinute(_) => {
+                typed.parse::<u32>().map(|count| json!(count)).map_err(|_| "Write a whole number, for example 600.")
+            }
             Kind::Hours => {
                 typed.parse::<u32>().map(|hours| json!(hours)).map_err(|_| "Write whole hours, for example 24.")
             }
@@ -136,6 +144,12 @@ impl Setting {
             (Kind::Price(_), Value::String(price)) if price.is_empty() => "Not estimated".to_owned(),
             (Kind::Price(unit), Value::String(price)) => format!("{price} {unit}"),
             (Kind::SpeechId | Kind::Price(_), value) => self.written(value),
+            (Kind::AMinute(noun), value) => match value.as_u64() {
+                Some(0) => "No limit".to_owned(),
+                Some(1) => format!("1 {noun} a minute"),
+                Some(count) => format!("{count} {noun}s a minute"),
+                None => value.to_string(),
+            },
             (Kind::Rate(noun), value) => match value.as_f64() {
                 Some(0.0) => "No limit of ours".to_owned(),
                 Some(1.0) => format!("1 {noun} a second"),
@@ -235,6 +249,7 @@ mod tests {
             ("dispatch.on_unknown", "true"),
             ("prices.sms_segment", "1,5"),
             ("prices.currency", "Taler"),
+            ("api.requests_per_minute", "2.5"),
         ] {
             assert!(setting(name).read(typed).is_err(), "{name}: {typed}");
         }
@@ -250,6 +265,8 @@ mod tests {
             ("dispatch.calls_per_second", json!(1.0), "1 call a second"),
             ("dispatch.sms_segments_per_second", json!(2.5), "2.5 segments a second"),
             ("dispatch.on_unknown", json!("person"), "A person decides"),
+            ("api.requests_per_minute", json!(0), "No limit"),
+            ("api.requests_per_minute", json!(600), "600 requests a minute"),
             ("prices.sms_segment", json!("0.0079"), "0.0079 a segment"),
             ("prices.call_minute", json!(""), "Not estimated"),
             ("dispatch.on_unknown", json!("ask the stars"), "ask the stars"),

@@ -33,7 +33,7 @@ pub(super) fn routes() -> Routes {
     let (reader, admin) = (Access::Person(Permission::ReadOperations), Access::Person(Permission::ManageSettings));
     Routes::new()
         .get(ADDRESS, reader, show)
-        .post(ADDRESS, admin, submit)
+        .post(ADDRESS, admin.confirmed(), submit)
         // A refused form stands at the address of its act; loading that again shows the page.
         .get("/dashboard/settings/voice/hear", reader, async || Redirect::to(ADDRESS))
         .post("/dashboard/settings/voice/hear", admin, hear)

@@ -9,8 +9,8 @@ use mission_control::router;
 /// `MISSION_CONTROL_UPDATE=1` writes it anew.
 const LIST: &str = "tests/data/routes.txt";
 
-fn line(Route { method, path, access }: &Route) -> String {
-    format!("{path} {method} {access}")
+fn line(Route { method, path, terms }: &Route) -> String {
+    format!("{path} {method} {terms}")
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod cross_origin;
 mod listed;
 mod matrix;
 mod objects;
+mod one_credential;
 
 use mission_control::access::Route;
 use mission_control::auth::{Role, tokens, users};
@@ -94,7 +95,7 @@ fn is_unsafe(route: &Route) -> bool {
 
 /// What a route says of itself, in the words of the list.
 fn words(route: &Route) -> (String, Option<Role>, Option<String>) {
-    let words = route.access.to_string();
+    let words = route.terms.access.to_string();
     let mut words = words.split(' ');
     let kind = words.next().unwrap_or_default().to_owned();
     let (mut role, mut scope) = (None, None);

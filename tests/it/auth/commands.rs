@@ -2,14 +2,16 @@
 
 use mission_control::auth::Role;
 use mission_control::auth::commands::{
-    AddUser, CreateToken, DisableUser, ResetPassword, RevokeToken, TokenCommand, UserCommand, token, user,
+    AddUser, CreateToken, DisableUser, InviteUser, ResetPassword, RevokeToken, TokenCommand, Tools, UserCommand, token,
+    user,
 };
 
 use super::service::{PASSWORD, Service};
 
 async fn user_command(service: &Service, command: UserCommand, input: &str) -> Result<String, String> {
     let (app, mut output) = (&service.app, Vec::new());
-    let done = user(&app.db, &app.clock, &app.passwords, command, input.as_bytes(), &mut output).await;
+    let tools = Tools { db: &app.db, clock: &app.clock, passwords: &app.passwords, public_url: &app.public_url };
+    let done = user(tools, command, input.as_bytes(), &mut output).await;
     done.map(|()| String::from_utf8(output).expect("text")).map_err(|error| format!("{error:#}"))
 }
 
@@ -50,6 +52,23 @@ async fn a_person_is_added_listed_reset_and_disabled() {
     let listed = user_command(&service, UserCommand::List, "").await.expect("a list");
     let states: Vec<bool> = listed.lines().map(|line| line.contains("disabled")).collect();
     assert_eq!(states, [true, false], "{listed}");
+}
+
+#[tokio::test]
+async fn an_invitation_is_printed_alone_and_only_once() {
+    let service = Service::sandbox().await;
+    let email = "otto@example.com".parse().expect("an address");
+    let command = InviteUser { email, name: "Otto".to_owned(), role: Role::Operator };
+    let printed = user_command(&service, UserCommand::Invite(command), "").await.expect("invited");
+    let link = printed.strip_suffix('\n').expect("one line");
+    let path = link.strip_prefix("http://127.0.0.1:3000").expect("our address");
+    assert!(path.starts_with("/welcome/") && path.len() == "/welcome/".len() + 43, "{link}");
+    let listed = user_command(&service, UserCommand::List, "").await.expect("a list");
+    assert!(listed.contains("invited") && !listed.contains(path), "{listed}");
+    let mut browser = service.browser();
+    let fields = [("new_password", PASSWORD), ("new_password_again", PASSWORD)];
+    assert_eq!(browser.post(path, &fields).await.header("location"), Some("/dashboard/operations"));
+    assert!(browser.is_signed_in().await);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use mission_control::auth::{Role, Scope, users};
 use serde_json::{Value, json};
 
 use crate::pages::browser::{Browser, hidden};
+use crate::support::authenticator::textarea;
 use crate::support::log;
 use crate::support::service::{PASSWORD, Service};
 
@@ -16,11 +17,10 @@ async fn page_of(service: &Service, email: &str) -> String {
     format!("{LIST}/{}", person.id)
 }
 
-/// The password that an answer shows.
-fn shown(page: &str) -> String {
-    let (_, rest) = page.split_once("id=\"password\" readonly").expect("a password");
-    let (_, rest) = rest.split_once("value=\"").expect("its value");
-    rest.split('"').next().unwrap_or_default().to_owned()
+/// The path of the link that an answer shows.
+fn shown(service: &Service, page: &str) -> String {
+    let link = textarea(page, "link");
+    link.strip_prefix(&service.url("")).unwrap_or_else(|| panic!("not ours: {link}")).to_owned()
 }
 
 /// The last line about an object: action, author, details.
@@ -33,36 +33,43 @@ async fn last_line(service: &Service, object: &str) -> (String, String, Value) {
 }
 
 #[tokio::test]
-async fn a_new_person_gets_a_password_that_is_shown_once_and_must_be_changed() {
+async fn a_new_person_gets_a_link_that_is_shown_once() {
     let service = Service::start().await;
     let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
     let fields = [("email", "Otto@Example.com"), ("name", " Otto <b> "), ("role", "operator")];
     let answer = admin.post(LIST, &fields).await;
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
-    let password = shown(&answer.text);
+    let link = shown(&service, &answer.text);
     assert!(answer.text.contains("Otto &#60;b&#62;") && answer.text.contains("It is shown only now"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 
     let again = admin.refused(LIST, &fields, 422).await;
-    assert!(again.contains("Somebody has this address already") && !again.contains(&password));
+    assert!(again.contains("Somebody has this address already") && !again.contains(&link));
     let person = page_of(&service, "otto@example.com").await;
     for page in [LIST, &person] {
         let page = admin.page(page).await;
-        assert!(page.contains("otto@example.com") && page.contains("Must change password"));
-        assert!(!page.contains(&password), "never again");
+        assert!(page.contains("otto@example.com") && page.contains("Invited"));
+        assert!(!page.contains(&link), "never again");
     }
     let mut otto = Browser::new(&service);
-    otto.sign_in("otto@example.com", &password).await;
-    assert!(otto.page("/account/password").await.contains("Somebody else knows your password"));
+    assert!(otto.page(&link).await.contains("Welcome, Otto &#60;b&#62;"));
+    let chosen = [("new_password", PASSWORD), ("new_password_again", PASSWORD)];
+    assert_eq!(otto.submit(&link, &chosen).await, "/dashboard/operations");
+    otto.page("/dashboard/operations").await;
+    assert!(admin.page(&person).await.contains("Enabled"));
 
-    let (action, by, details) = last_line(&service, "user/otto@example.com").await;
-    assert_eq!((action.as_str(), by.as_str()), ("user.signed_in", "otto@example.com"), "{details}");
+    let lines: Vec<String> =
+        sqlx::query_scalar("select action from audit_lines where object = 'user/otto@example.com' order by seq")
+            .fetch_all(&service.app().db)
+            .await
+            .expect("lines");
+    assert_eq!(lines, ["user.invited", "user.joined", "user.signed_in"]);
+    let secret = link.trim_start_matches("/welcome/");
     let lines: String = sqlx::query_scalar("select string_agg(audit_lines::text, ' ') from audit_lines")
         .fetch_one(&service.app().db)
         .await
         .expect("lines");
-    assert!(lines.contains("user.added") && !lines.contains(&password));
-    assert!(!log::text().contains(&password));
+    assert!(!lines.contains(secret) && !log::text().contains(secret));
     service.stop().await;
 }
 
@@ -80,7 +87,7 @@ async fn a_refused_person_keeps_what_was_typed() {
 }
 
 #[tokio::test]
-async fn a_role_counts_from_the_next_request_on_for_tokens_too() {
+async fn a_role_ends_the_sessions_and_counts_for_tokens_at_once() {
     let service = Service::start().await;
     let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
     let mut otto = Browser::of(&service, "otto@example.com", Role::Admin).await;
@@ -91,15 +98,20 @@ async fn a_role_counts_from_the_next_request_on_for_tokens_too() {
     assert!(service.send(release).await.status.is_success(), "an admin's token");
 
     assert_eq!(admin.submit(&format!("{person}/role"), &[("role", "viewer")]).await, person);
+    assert!(otto.get(LIST).await.header("location").is_some_and(|way| way.starts_with("/login")));
+    otto.sign_in("otto@example.com", PASSWORD).await;
     assert_eq!(otto.get(LIST).await.status.as_u16(), 403);
     let asked = service.post("/api/twilio/send-sms", &token, &json!({ "to": "+14155550132", "message": "x" })).await;
     assert_eq!(asked.code(), "role_missing", "the token was cached with the former role");
-    let (action, by, details) = last_line(&service, "user/otto@example.com").await;
-    assert_eq!((action.as_str(), by.as_str()), ("user.role_changed", "ada@example.com"));
-    assert_eq!(details, json!({ "before": { "role": "admin" }, "after": { "role": "viewer" } }));
+    let changes = "select actor, details from audit_lines where action = 'user.role_changed'";
+    let changes =
+        async || -> Vec<(String, Value)> { sqlx::query_as(changes).fetch_all(&service.app().db).await.expect("lines") };
+    let details = json!({ "before": { "role": "admin" }, "after": { "role": "viewer" }, "endedSessions": 1 });
+    assert_eq!(changes().await, [("ada@example.com".to_owned(), details.clone())]);
 
     admin.submit(&format!("{person}/role"), &[("role", "viewer")]).await;
-    assert_eq!(last_line(&service, "user/otto@example.com").await.2, details, "no change, no line");
+    assert_eq!(changes().await.len(), 1, "no change, no line");
+    otto.page("/dashboard/help").await;
     admin.refused(&format!("{person}/role"), &[("role", "emperor")], 422).await;
     service.stop().await;
 }
@@ -135,7 +147,7 @@ async fn whoever_is_disabled_is_out_until_enabled_again() {
 }
 
 #[tokio::test]
-async fn a_reset_password_is_shown_once_and_the_same_form_resets_once() {
+async fn a_reset_shows_a_link_once_and_the_same_form_resets_once() {
     let service = Service::start().await;
     let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
     let mut otto = Browser::of(&service, "otto@example.com", Role::Operator).await;
@@ -143,22 +155,24 @@ async fn a_reset_password_is_shown_once_and_the_same_form_resets_once() {
     let (address, seen) = (format!("{person}/reset-password"), hidden(&admin.page(&person).await, "seen"));
     let answer = admin.post(&address, &[("seen", &seen)]).await;
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
-    let password = shown(&answer.text);
+    let link = shown(&service, &answer.text);
     assert!(otto.get("/dashboard/help").await.status.is_redirection(), "their session has ended");
+    let old = [("email", "otto@example.com"), ("password", PASSWORD)];
+    assert_eq!(Browser::new(&service).post("/login", &old).await.status.as_u16(), 401, "and so has the password");
 
     let reloaded = admin.refused(&address, &[("seen", &seen)], 409).await;
-    assert!(reloaded.contains("so the password stays as it is") && !reloaded.contains(&password));
+    assert!(reloaded.contains("so the password stays as it is") && !reloaded.contains(&link));
     assert_eq!(admin.get(&address).await.header("location"), Some(person.as_str()));
-    otto.sign_in("otto@example.com", &password).await;
-    let old = [("email", "otto@example.com"), ("password", PASSWORD)];
-    assert_eq!(Browser::new(&service).post("/login", &old).await.status.as_u16(), 401);
-    assert!(!log::text().contains(&password));
+    let chosen = [("new_password", "five more unrelated words"), ("new_password_again", "five more unrelated words")];
+    assert!(otto.page(&link).await.contains("Another password"));
+    otto.submit(&link, &chosen).await;
+    otto.page("/dashboard/help").await;
+    assert!(!log::text().contains(link.trim_start_matches("/welcome/")));
     let reset: Value = sqlx::query_scalar("select details from audit_lines where action = 'user.password_reset'")
         .fetch_one(&service.app().db)
         .await
         .expect("one line");
-    assert_eq!(reset["before"]["mustChangePassword"], json!(false));
-    assert_eq!((&reset["after"]["mustChangePassword"], &reset["endedSessions"]), (&json!(true), &json!(1)));
+    assert_eq!(reset, json!({ "hours": 24, "endedSessions": 1 }));
     service.stop().await;
 }
 
@@ -214,7 +228,8 @@ async fn only_admins_see_or_change_people() {
     let service = Service::start().await;
     let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
     let person = page_of(&service, "ada@example.com").await;
-    let acts = ["role", "disable", "enable", "reset-password"].map(|act| format!("{person}/{act}"));
+    let acts = ["role", "disable", "enable", "reset-password", "withdraw-link", "reset-second-factor"]
+        .map(|act| format!("{person}/{act}"));
     let new = [("email", "new@example.com"), ("name", "New"), ("role", "admin")];
     for role in [Role::Viewer, Role::Operator, Role::Approver] {
         let mut browser = Browser::of(&service, &format!("{role}@example.com"), role).await;

@@ -95,6 +95,7 @@ impl Service {
             db,
             clock,
             passwords: Passwords::new(CHEAP).expect("a cost"),
+            oidc: None,
             token_cache: auth::TokenCache::default(),
             tasks: mission_control::state::Tasks::default(),
         };

@@ -140,3 +140,28 @@ async fn use_is_noted_at_most_once_a_minute() {
     service.app.clock.advance(Duration::from_secs(31));
     assert!(used().await.expect("used") > first);
 }
+
+#[tokio::test]
+async fn a_token_that_asks_too_often_is_told_when_to_come_back() {
+    let service = Service::sandbox().await;
+    service.add("ada@example.com", Role::Operator).await;
+    let (_, token) = service.token("ada@example.com", &[Scope::OperationsRead], None).await;
+    let (_, other) = service.token("ada@example.com", &[Scope::OperationsRead], None).await;
+    // All at one time: the clock of the test does not stand still by itself.
+    let mut refused = None;
+    for asked in 0..2_000 {
+        let answer = service.ask("/api/who", &token).await;
+        if answer.status != StatusCode::OK {
+            assert!(asked >= 600, "the default lets 600 a minute pass, and this was number {asked}");
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("a burst has an end");
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "rate_limited"));
+    let wait: u64 = refused.header("retry-after").and_then(|wait| wait.parse().ok()).expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(service.ask("/api/who", &other).await.status, StatusCode::OK, "another token counts for itself");
+    service.app.clock.advance(Duration::from_secs(wait));
+    assert_eq!(service.ask("/api/who", &token).await.status, StatusCode::OK);
+}

@@ -159,3 +159,40 @@ async fn tokens_are_ended_by_their_owner_and_by_admins_alone() {
     assert_eq!(ada.post_from(LIST, &[("name", "x")], "cross-site", "/").await.status.as_u16(), 403);
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_token_is_rotated_on_its_page_by_its_owner_alone() {
+    let service = Service::start().await;
+    let mut otto = Browser::of(&service, "otto@example.com", Role::Operator).await;
+    let form = fields(&mut otto, "billing-worker", &["operations:read"]).await;
+    let old = shown(&post(&mut otto, &form).await.text);
+    let list = otto.page(LIST).await;
+    let address = newest(&service).await.replace("/revoke", "/rotate");
+    assert!(list.contains(&format!("href=\"{address}\"")));
+
+    let key = hidden(&otto.page(&address).await, "key");
+    let refused = otto.refused(&address, &[("key", &key), ("overlap", "a while")], 422).await;
+    assert!(refused.contains("An overlap is 0 or a number with a unit"), "{refused}");
+    let rotated = [("key", key.as_str()), ("overlap", "1h")];
+    let answer = otto.post(&address, &rotated).await;
+    assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (200, Some("no-store")), "{}", answer.text);
+    let new = shown(&answer.text);
+    assert!(new != old && answer.text.contains("The old one works until"), "{}", answer.text);
+    for token in [&old, &new] {
+        assert_eq!(service.get("/api/operations", token).await.status.as_u16(), 200);
+    }
+    let again = otto.refused(&address, &rotated, 409).await;
+    assert!(again.contains("was rotated before") && !again.contains(&new), "{again}");
+    let list = otto.page(LIST).await;
+    assert!(list.contains("Replaced by") && !list.contains(&address) && !list.contains(&new));
+
+    // The new one acts for its owner, so nobody else may see it: not an admin either.
+    let mut ada = Browser::of(&service, "ada@example.com", Role::Admin).await;
+    let theirs = newest(&service).await.replace("/revoke", "/rotate");
+    assert!(!ada.page(LIST).await.contains("/rotate\""));
+    assert_eq!(ada.get(&theirs).await.status.as_u16(), 404);
+    assert_eq!(ada.post(&theirs, &[("key", &key), ("overlap", "0")]).await.status.as_u16(), 404);
+    service.clock.advance(Duration::from_hours(2));
+    assert_eq!(service.get("/api/operations", &old).await.code(), "token_expired");
+    service.stop().await;
+}

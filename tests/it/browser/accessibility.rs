@@ -49,6 +49,10 @@ async fn walk_all(where_to: &str, widths: &[u32]) {
         if let Some(email) = reader.email() {
             window.go("/login").await;
             window.sign_in(email, PASSWORD).await;
+            if reader == Reader::Guarded {
+                window.fill("code", &furnished.recovery_code()).await;
+                window.press("Sign in").await;
+            }
             window.at("/dashboard/operations").await;
         }
         for page in pages.iter().filter(|page| page.reader == reader) {

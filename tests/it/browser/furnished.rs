@@ -1,17 +1,26 @@
 //! A service in which everything has happened that a page can show.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
+use mission_control::audit::Actor;
+use mission_control::auth::users::Invitation;
 use mission_control::auth::{Role, tokens, users};
 use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+use crate::pages::browser::Browser;
+use crate::support::authenticator;
 use crate::support::service::{Service, Setup, eventually, text};
 
 /// Who may do everything, and who sees the least.
 pub(super) const ADMIN: &str = "ada@example.com";
 pub(super) const VIEWER: &str = "vera@example.com";
+
+/// Who has a second factor.
+pub(super) const GUARDED: &str = "greta@example.com";
 
 /// Who never signs in, and whose password may change.
 const OTHER: &str = "otto@example.com";
@@ -38,6 +47,7 @@ pub(super) struct Furnished {
     pub(super) service: Service,
     token: String,
     ids: BTreeMap<&'static str, String>,
+    recovery_codes: Mutex<Vec<String>>,
 }
 
 impl Furnished {
@@ -46,7 +56,7 @@ impl Furnished {
         let token = service.token(ADMIN, Role::Admin).await;
         service.token(VIEWER, Role::Viewer).await;
         service.person(OTHER, Role::Operator).await;
-        let mut furnished = Self { service, token, ids: BTreeMap::new() };
+        let mut furnished = Self { service, token, ids: BTreeMap::new(), recovery_codes: Mutex::default() };
         // What needs time comes first: sessions begin after it.
         furnished.expire().await;
         furnished.lose("review").await;
@@ -55,12 +65,34 @@ impl Furnished {
         furnished.end().await;
         furnished.wait().await;
         furnished.around().await;
+        furnished.people().await;
         furnished
     }
 
     /// The id that has this name.
     pub(super) fn id(&self, name: &str) -> String {
         self.ids.get(name).unwrap_or_else(|| panic!("nothing is called {name}")).clone()
+    }
+
+    /// A code with which [`GUARDED`] signs in, once.
+    pub(super) fn recovery_code(&self) -> String {
+        self.recovery_codes.lock().expect("no test fails here").pop().expect("a code that is left")
+    }
+
+    /// Somebody who was invited, and somebody with a second factor.
+    async fn people(&mut self) {
+        let app = self.service.app();
+        let email = "ines@example.com".parse().expect("an address");
+        let invitation = Invitation { email, name: "Inés <b>".to_owned(), role: Role::Operator };
+        let actor = Actor::command_line();
+        let invited = users::invite(&app.db, &app.clock, &app.passwords, &actor, &invitation).await;
+        let address = invited.expect("invited").1.address(&app.public_url);
+        #[expect(clippy::disallowed_methods, reason = "the link is looked at")]
+        let link = address.expose_secret().trim_start_matches(&app.public_url.to_string()).to_owned();
+        self.ids.insert("link", link);
+        let mut greta = Browser::of(&self.service, GUARDED, Role::Operator).await;
+        let (_, codes) = authenticator::set(&self.service, &mut greta).await;
+        self.recovery_codes = Mutex::new(codes);
     }
 
     async fn ask(&mut self, name: &'static str, to: &str, message: &str) -> Value {
@@ -158,7 +190,9 @@ impl Furnished {
         sqlx::raw_sql(INBOUND).execute(&app.db).await.expect("the records");
         let people = users::list(&app.db).await.expect("people");
         let other = people.into_iter().find(|person| person.email == OTHER).expect("the person");
-        let token = tokens::list(&app.db).await.expect("tokens")[0].id;
+        // The reader's own, which alone may be rotated on a page.
+        let tokens = tokens::list(&app.db).await.expect("tokens");
+        let token = tokens.iter().find(|token| token.owner == ADMIN).expect("a token").id;
         self.ids.insert("person", other.id.to_string());
         self.ids.insert("token", token.to_string());
         let number = json!({ "value": "+15005550006" });

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::furnished::{ADMIN, VIEWER};
+use super::furnished::{ADMIN, GUARDED, VIEWER};
 use super::window::Window;
+use crate::support::service::PASSWORD;
 
 const SENDING: &str = "/dashboard/settings/sending";
 const VAULT: &str = "/dashboard/settings?tab=integrations";
 const PEOPLE: &str = "/dashboard/settings/people";
+const FACTOR: &str = "/account/second-factor";
 const TOKENS: &str = "/dashboard/settings/tokens";
 
 /// Whom a page is for.
@@ -20,16 +22,19 @@ pub(super) enum Reader {
     Nobody,
     Admin,
     Viewer,
+    /// Somebody with a second factor.
+    Guarded,
 }
 
 impl Reader {
-    pub(super) const ALL: [Self; 3] = [Self::Nobody, Self::Admin, Self::Viewer];
+    pub(super) const ALL: [Self; 4] = [Self::Nobody, Self::Admin, Self::Viewer, Self::Guarded];
 
     pub(super) fn email(self) -> Option<&'static str> {
         match self {
             Self::Nobody => None,
             Self::Admin => Some(ADMIN),
             Self::Viewer => Some(VIEWER),
+            Self::Guarded => Some(GUARDED),
         }
     }
 }
@@ -71,11 +76,13 @@ impl Page {
 
     /// Goes there.
     pub(super) async fn open(&self, window: &mut Window<'_>) {
-        if self.template == "error.html" {
+        if ["error.html", "welcome_void.html"].contains(&self.template) {
             window.expect_refusal(&self.address);
         }
         window.go(&self.address).await;
         let Some(form) = &self.form else { return };
+        // However long the walk has taken: what confirming looks like is a page of its own.
+        window.stays_fresh().await;
         window.expect_refusal(&form.action);
         // As a browser without our scripts sends it, and past the browser's own checks.
         let script = "
@@ -100,21 +107,37 @@ impl Page {
 pub(super) fn all(id: impl Fn(&str) -> String) -> Vec<Page> {
     let operation = |name: &str| format!("/dashboard/operations/{}", id(name));
     let mut pages = Vec::new();
-    pages.extend(signed_out());
+    pages.extend(signed_out(&id("link")));
     pages.extend(operations(&operation));
     pages.extend(compose(&operation));
     pages.extend(set_up());
     pages.extend(people(&id("person"), &id("token")));
     pages.extend(as_viewer(&operation));
+    pages.extend(guarded());
     pages
 }
 
-fn signed_out() -> Vec<Page> {
+fn guarded() -> Vec<Page> {
+    let page = |template, address: &str| Page::new(Reader::Guarded, template, address);
+    vec![
+        page("second_factor.html", FACTOR),
+        page("second_factor_set.html", FACTOR).sent("/account/second-factor/offer", json!({}), ".qr"),
+        page("recovery_codes.html", FACTOR).sent("/account/second-factor/recovery-codes", json!({}), "#codes"),
+        page("confirm.html", "/account/confirm"),
+        page("settings/sessions.html", "/dashboard/settings/sessions"),
+    ]
+}
+
+fn signed_out(link: &str) -> Vec<Page> {
     let page = |template, address: &str| Page::new(Reader::Nobody, template, address);
     let refused = json!({ "email": "ada@example.com", "password": "wrong" });
     vec![
         page("login.html", "/login"),
         page("login.html", "/login").sent("/login", refused, ".error-summary"),
+        page("code.html", "/login").sent("/login", json!({ "email": GUARDED, "password": PASSWORD }), "#code"),
+        page("welcome.html", link),
+        page("welcome.html", link).sent(link, json!({ "new_password": "short" }), ".error-summary"),
+        page("welcome_void.html", "/welcome/nothing"),
         page("error.html", "/dashboard/nowhere"),
         page("docs.html", "/docs"),
     ]
@@ -152,13 +175,9 @@ fn operations(operation: &impl Fn(&str) -> String) -> Vec<Page> {
     pages.push(page("operations/detail.html", &waiting).sent(&reject, json!({ "reason": " " }), ".error-summary"));
     let ids = ["waiting", "spoken", "delivered"].map(|name| operation(name).replace("/dashboard/operations/", "id="));
     let together = format!("/dashboard/operations/review?{}", ids.join("&"));
-    let review_form = "/dashboard/operations/review";
+    let review_form = "/dashboard/operations/review/reject";
     pages.push(page("operations/review.html", &together));
-    pages.push(page("operations/review.html", &together).sent(
-        review_form,
-        json!({ "verdict": "reject" }),
-        ".error-summary",
-    ));
+    pages.push(page("operations/review.html", &together).sent(review_form, json!({}), ".error-summary"));
     let review = operation("review");
     let settle = json!({ "outcome": "sent", "sid": "SMxyz", "reason": " " });
     let resolve = format!("{review}/resolve");
@@ -212,6 +231,9 @@ fn set_up() -> Vec<Page> {
         page("audit/list.html", "/dashboard/audit?q=nothing+like+it"),
         page("help.html", "/dashboard/help"),
         page("password.html", "/account/password"),
+        page("second_factor.html", FACTOR),
+        page("second_factor_set.html", FACTOR).sent("/account/second-factor/offer", json!({}), ".qr"),
+        page("confirm.html", "/account/confirm"),
         page("error.html", "/dashboard/operations/no-such-operation"),
     ]
 }
@@ -226,9 +248,10 @@ fn people(person: &str, token: &str) -> Vec<Page> {
         page("settings/people.html", PEOPLE).sent(PEOPLE, json!({ "email": "no address" }), ".error-summary"),
         page("settings/people_person.html", &person),
         page("settings/people_disable.html", &format!("{person}/disable")),
-        page("settings/people_password.html", &person).sent(&reset, json!({}), "#password"),
+        page("settings/people_link.html", &person).sent(&reset, json!({}), "#link"),
         page("settings/sessions.html", "/dashboard/settings/sessions"),
         page("settings/tokens.html", TOKENS),
+        page("settings/tokens_rotate.html", &format!("{TOKENS}/{token}/rotate")),
         page("settings/tokens_revoke.html", &format!("{TOKENS}/{token}/revoke")),
         page("settings/tokens_made.html", TOKENS).sent(TOKENS, named, "#token"),
     ]

@@ -64,6 +64,12 @@ impl<'a> Window<'a> {
         self.press("Sign in").await;
     }
 
+    /// Has everybody who is signed in have signed in just now.
+    pub(super) async fn stays_fresh(&self) {
+        let statement = "update sessions set authenticated_at = last_seen_at";
+        sqlx::query(statement).execute(&self.service.app().db).await.expect("fresh sessions");
+    }
+
     /// Says that this address will refuse something, which the browser logs and which is no fault here.
     pub(super) fn expect_refusal(&mut self, path: &str) {
         self.refusals.push(self.service.url(path));

@@ -105,6 +105,7 @@ impl Seat {
                     ("MISSION_CONTROL_LISTEN", "127.0.0.1:0"),
                     ("MISSION_CONTROL_PUBLIC_URL", &url),
                     ("MISSION_CONTROL_DATA_DIR", data.to_str().expect("a path")),
+                    ("MISSION_CONTROL_API_REQUESTS_PER_MINUTE", "0"),
                     ("MISSION_CONTROL_TWILIO_BASE_URL", &twilio),
                     ("MISSION_CONTROL_MASTER_KEY", MASTER_KEY),
                     ("MISSION_CONTROL_DISPATCH_CALLS_PER_SECOND", "0"),

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use mission_control::auth::Role;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::Value;
 
 use crate::support::service::{Answer, PASSWORD, Service, eventually};
 
 /// A browser of one person.
+#[derive(Clone)]
 pub(crate) struct Browser<'a> {
     service: &'a Service,
     cookies: BTreeMap<String, String>,
@@ -47,6 +49,17 @@ impl<'a> Browser<'a> {
     pub(crate) async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let request = self.service.client().get(self.service.url(path));
         self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    }
+
+    /// Asks as a script of a page of ours does, with JSON.
+    pub(crate) async fn ask_as(&mut self, method: Method, path: &str, body: &Value) -> Answer {
+        let request = self.service.client().request(method, self.service.url(path)).json(body);
+        self.send(request.header("sec-fetch-site", "same-origin")).await
+    }
+
+    /// The value of a cookie.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.get(name).cloned()
     }
 
     /// Posts a form as a page of ours does.

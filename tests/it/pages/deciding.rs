@@ -63,7 +63,7 @@ async fn a_rejection_needs_a_reason_which_the_requester_reads() {
     let page = operator.page(&operation).await;
     assert!(page.contains("Rejected by anna@example.com") && page.contains("We do not threaten people."));
     assert!(page.contains("Ask again"));
-    assert_eq!(approver.get(&format!("{operation}/launch")).await.header("location"), Some(operation.as_str()));
+    assert_eq!(approver.get(&format!("{operation}/approve")).await.header("location"), Some(operation.as_str()));
     assert_eq!(approver.post(&format!("{operation}/launch"), &[]).await.status.as_u16(), 404);
     service.stop().await;
 }

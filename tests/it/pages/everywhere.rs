@@ -78,7 +78,7 @@ async fn another_site_can_post_nothing() {
     for path in
         ["/dashboard/operations", &format!("{operation}/approve"), "/dashboard/hold", "/dashboard/preferences/theme"]
     {
-        let answer = browser.post_from(path, &[("held", "true")], "cross-site", "/").await;
+        let answer = browser.post_from(path, &[("reason", "")], "cross-site", "/").await;
         assert_eq!(answer.status.as_u16(), 403, "{path}");
     }
     assert!(browser.page(&operation).await.contains("Sending is on<"));
@@ -106,9 +106,9 @@ async fn the_hold_is_a_button_for_admins_and_a_banner_for_all() {
     let mut admin = Browser::of(&service, "ada@example.com", Role::Admin).await;
     let mut operator = Browser::of(&service, "otto@example.com", Role::Operator).await;
     assert!(!operator.page("/dashboard/help").await.contains("/dashboard/hold"));
-    assert_eq!(operator.post("/dashboard/hold", &[("held", "true")]).await.status.as_u16(), 403);
+    assert_eq!(operator.post("/dashboard/hold", &[("reason", "")]).await.status.as_u16(), 403);
 
-    admin.submit("/dashboard/hold", &[("held", "true"), ("reason", "Wrong price list")]).await;
+    admin.submit("/dashboard/hold", &[("reason", "Wrong price list")]).await;
     let page = operator.page("/dashboard/help").await;
     assert!(page.contains("<b>Sending is on hold</b>") && page.contains("Wrong price list. Approved operations wait"));
     assert!(!page.contains("Resume sending"));
@@ -119,7 +119,7 @@ async fn the_hold_is_a_button_for_admins_and_a_banner_for_all() {
     assert!(refused.contains("All sending is on hold: Wrong price list.") && refused.contains("Not now</textarea>"));
 
     assert!(admin.page("/dashboard/help").await.contains("Resume sending"));
-    admin.submit("/dashboard/hold", &[("held", "false")]).await;
+    admin.submit("/dashboard/hold/release", &[]).await;
     assert!(!operator.page("/dashboard/help").await.contains("<b>Sending is on hold</b>"));
     service.stop().await;
 }

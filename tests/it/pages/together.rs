@@ -7,6 +7,8 @@ use super::browser::Browser;
 use crate::support::service::Service;
 
 const REVIEW: &str = "/dashboard/operations/review";
+const APPROVE: &str = "/dashboard/operations/review/approve";
+const REJECT: &str = "/dashboard/operations/review/reject";
 
 fn id(operation: &str) -> &str {
     operation.rsplit('/').next().expect("an id")
@@ -45,13 +47,8 @@ async fn what_is_approved_together_is_listed_first_and_bound_to_what_was_read() 
     // One of them is rejected meanwhile, and one digest is another one's.
     approver.submit(&format!("{two}/reject"), &[("reason", "No")]).await;
     let wrong = format!("{}:{}", id(&left), "0".repeat(64));
-    let fields = [
-        ("verdict", "approve"),
-        ("operation", chosen[0].as_str()),
-        ("operation", chosen[1].as_str()),
-        ("operation", wrong.as_str()),
-    ];
-    let done = approver.post(REVIEW, &fields).await;
+    let fields = [("operation", chosen[0].as_str()), ("operation", chosen[1].as_str()), ("operation", wrong.as_str())];
+    let done = approver.post(APPROVE, &fields).await;
     assert_eq!(done.status, StatusCode::OK);
     assert!(done.text.contains("<h1>1 of 3 decided</h1>") && done.text.contains("it is rejected now"), "{}", done.text);
     assert!(done.text.contains("The digest is not that of the content"), "{}", done.text);
@@ -73,7 +70,7 @@ async fn a_repeated_message_is_left_out_and_decided_on_alone() {
     assert!(chosen.len() == 1 && chosen[0].starts_with(id(&one)) && page.contains("Left out."), "{page}");
     // Nor does a form built by hand approve it.
     let by_hand = chosen[0].replace(id(&one), id(&two));
-    let done = approver.post(REVIEW, &[("verdict", "approve"), ("operation", &by_hand)]).await;
+    let done = approver.post(APPROVE, &[("operation", &by_hand)]).await;
     assert!(
         done.text.contains("Decide on it by itself") && done.text.contains("<h1>0 of 1 decided</h1>"),
         "{}",
@@ -94,19 +91,21 @@ async fn several_are_rejected_with_one_reason_by_those_who_may_decide() {
     assert!(included(&theirs).is_empty() && theirs.contains("Only approvers decide."), "{theirs}");
 
     let chosen = included(&approver.page(&review(&[&one, &two])).await);
-    let fields =
-        |reason| [("verdict", "reject"), ("reason", reason), ("operation", &chosen[0]), ("operation", &chosen[1])];
-    let forged = operator.post(REVIEW, &fields("No")).await;
-    assert!(forged.text.contains("<h1>0 of 2 decided</h1>"), "{}", forged.text);
-    let refused = approver.refused(REVIEW, &fields(" "), 422).await;
+    let fields = |reason| [("reason", reason), ("operation", &*chosen[0]), ("operation", &*chosen[1])];
+    for forged in [REJECT, APPROVE] {
+        assert_eq!(operator.post(forged, &fields("No")).await.status, StatusCode::FORBIDDEN);
+    }
+    let refused = approver.refused(REJECT, &fields(" "), 422).await;
     assert!(refused.contains("href=\"#reason\"") && included(&refused) == chosen);
-    let done = approver.post(REVIEW, &fields("We do not threaten people.")).await;
+    let done = approver.post(REJECT, &fields("We do not threaten people.")).await;
     assert!(done.text.contains("<h1>2 of 2 decided</h1>"), "{}", done.text);
     for operation in [&one, &two] {
         assert!(operator.page(operation).await.contains("We do not threaten people."));
     }
     // Nothing chosen leads back to what waits.
-    let nothing = approver.get(REVIEW).await;
-    assert_eq!(nothing.header("location"), Some("/dashboard/operations?state=pending_approval"));
+    for address in [REVIEW, APPROVE, REJECT] {
+        let nothing = approver.get(address).await;
+        assert_eq!(nothing.header("location"), Some("/dashboard/operations?state=pending_approval"));
+    }
     service.stop().await;
 }

@@ -39,6 +39,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const KEY: &str = "SK00000000000000000000000000000001";
+const KEY_SECRET: &str = "abcdefghijklmnopqrstuvwxyzABCDEF";
 const SPEECH_KEY: &str = "sk_0123456789abcdef0123456789abcdef0123456789abcdef";
 const OWN: &str = "+15005550006";
 const SECOND: &str = "+15005550016";
@@ -54,6 +56,7 @@ fn credentials() -> Credentials {
     Credentials {
         account_sid: ACCOUNT.to_owned(),
         auth_token: SecretString::from(TOKEN),
+        api_key: Some((KEY.to_owned(), SecretString::from(KEY_SECRET))),
         numbers: vec![SECOND.to_owned()],
     }
 }

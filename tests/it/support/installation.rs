@@ -50,6 +50,7 @@ impl Installation {
             ("DATABASE_URL", url.as_str()),
             ("MISSION_CONTROL_LISTEN", "127.0.0.1:0"),
             ("MISSION_CONTROL_DATA_DIR", folder.to_str().expect("a path")),
+            ("MISSION_CONTROL_API_REQUESTS_PER_MINUTE", "0"),
             ("MISSION_CONTROL_TWILIO_BASE_URL", &self.sandbox.url),
             ("MISSION_CONTROL_MASTER_KEY", MASTER_KEY),
             ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),

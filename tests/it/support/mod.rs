@@ -1,6 +1,7 @@
 //! What the tests share: a PostgreSQL and a way to cut it off, a running service with its sandbox, the program itself
 //! as one process or several, and the log.
 
+pub(crate) mod authenticator;
 pub(crate) mod cluster;
 mod described;
 pub(crate) mod dump;

@@ -29,6 +29,10 @@ pub(crate) const PASSWORD: &str = "four unrelated words";
 /// A hash that costs next to nothing.
 const CHEAP: Cost = Cost { memory: 8, passes: 1 };
 
+/// How often a token may ask: a test that waits asks again and again.
+const RATE: &str = "MISSION_CONTROL_API_REQUESTS_PER_MINUTE";
+const UNLIMITED: &str = "0";
+
 /// Longest that anything in a test may take; a bound against hanging, not a measure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -82,6 +86,7 @@ impl Setup {
         let data_dir = std::sync::Arc::new(tempfile::tempdir().expect("a folder"));
         let mut environment = Environment::default();
         environment.set("MISSION_CONTROL_DATA_DIR", data_dir.path().to_str().expect("a path"));
+        environment.set(RATE, UNLIMITED);
         let database = std::sync::Arc::new(fresh_database().await);
         let way = database.options.clone();
         let limits = Limits::RECOMMENDED;
@@ -155,6 +160,7 @@ impl Service {
     pub(crate) fn setup_again(&self) -> Setup {
         let mut environment = Environment::default();
         environment.set("MISSION_CONTROL_DATA_DIR", self.data_dir.path().to_str().expect("a path"));
+        environment.set(RATE, UNLIMITED);
         let (data_dir, database) = (std::sync::Arc::clone(&self.data_dir), std::sync::Arc::clone(&self.database));
         let way = database.options.clone();
         let (pace, clock, limits) = (Pace::Immediate, self.clock.clone(), Limits::RECOMMENDED);

@@ -2,6 +2,7 @@
 
 mod deciding;
 mod keyboard;
+mod second_factor;
 mod sending;
 mod settling;
 mod signing_in;
