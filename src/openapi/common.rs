@@ -62,6 +62,15 @@ const TOO_LARGE: Refusal = Refusal {
     header: None,
 };
 
+const ADDRESS_TOO_LONG: Refusal = Refusal {
+    name: "AddressTooLong",
+    status: 414,
+    code: "address_too_long",
+    description: "`address_too_long`: more than 8 KiB.",
+    detail: "The address is longer than 8 KiB. Ask for less at once.",
+    header: None,
+};
+
 const UNSUPPORTED: Refusal = Refusal {
     name: "UnsupportedMediaType",
     status: 415,
@@ -102,7 +111,8 @@ const UNAVAILABLE: Refusal = Refusal {
     name: "Unavailable",
     status: 503,
     code: "database_unavailable",
-    description: "`database_unavailable`, `timed_out`: nothing was lost; repeat the request with the same key.",
+    description: "`database_unavailable`, `timed_out`: nothing was lost; repeat the request with the same key. \
+        `too_many_pages`: as many streams are open as there may be.",
     detail: "The database does not answer. Nothing was lost: repeat the request with the same key.",
     header: Some(RETRY_AFTER),
 };
@@ -127,6 +137,7 @@ pub(super) fn add(document: &mut Value, routes: &[Route]) {
         &UNAUTHENTICATED,
         &FORBIDDEN,
         &TOO_LARGE,
+        &ADDRESS_TOO_LONG,
         &UNSUPPORTED,
         &MISDIRECTED,
         &TOO_MANY,
@@ -160,6 +171,7 @@ fn describe(operation: &mut Value, route: &Route) {
         (&UNAUTHENTICATED, is_caller),
         (&FORBIDDEN, is_caller),
         (&TOO_LARGE, has_body),
+        (&ADDRESS_TOO_LONG, has_query),
         (&UNSUPPORTED, is_caller && has_body),
         (&MISDIRECTED, !PROBES.contains(&route.path)),
         (&TOO_MANY, is_caller),

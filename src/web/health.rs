@@ -44,6 +44,12 @@ pub(crate) async fn alive() -> Json<Alive> {
     Json(Alive { status: "alive" })
 }
 
+/// It cannot work yet: the database was not reached.
+pub(crate) fn starting(mode: Mode) -> Response {
+    let yet = Readiness { status: "not ready", mode, database: false, stopping: false };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(yet)).into_response()
+}
+
 /// Can it work?
 #[utoipa::path(
     get, path = "/readyz", operation_id = "ready", tag = "running",

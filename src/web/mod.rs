@@ -65,6 +65,7 @@ pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
 pub(crate) fn starting(mode: Mode, https: Https) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
+        .route("/readyz", get(async move || health::starting(mode)))
         .fallback(|| async { Problem::unavailable() })
         .layer(from_fn_with_state(mode, problems::write))
         .layer(from_fn(correlation::name))

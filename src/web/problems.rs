@@ -45,12 +45,15 @@ fn page(mode: Mode, theme: Theme, problem: Problem, correlation_id: String) -> S
     askama::Template::render(&page).unwrap_or(page.detail)
 }
 
-/// A person is looking: a browser asks for HTML, and not under an address of the API.
+/// Addresses that are for programs, whatever they say that they take.
+const FOR_PROGRAMS: [&str; 6] = ["/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json"];
+
+/// A person is looking: a browser asks for HTML, and not under an address for programs.
 pub(crate) fn wants_page(request: &Request) -> bool {
     let path = request.uri().path();
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accepts.is_some_and(|accepts| accepts.contains("text/html"))
-        && !["/api/", "/webhooks/"].iter().any(|machine| path.starts_with(machine))
+        && !FOR_PROGRAMS.iter().any(|machine| path.starts_with(machine))
 }
 
 fn problem_of(response: &Response) -> Option<Problem> {

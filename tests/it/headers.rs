@@ -37,8 +37,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types mission-control";
 
-/// What anybody may keep: files under their fingerprint, and clips under theirs.
-const KEPT: [&str; 3] = ["/static/", "/favicon.ico", "/api/public/call-audio/"];
+/// What anybody may keep, and nobody's: files under their fingerprint, clips under theirs, and what the API is.
+const KEPT: [&str; 4] = ["/static/", "/favicon.ico", "/api/public/call-audio/", "/openapi.json"];
 
 fn check(context: &str, path: &str, headers: &HeaderMap) {
     let value = |name: &str| {

@@ -131,7 +131,7 @@ async fn live_mode_lets_nobody_on_with_a_password_that_somebody_else_knows() {
     assert_eq!(service.ask("/api/who", &token).await.code(), "password_change_required");
     let mut browser = service.browser();
     browser.sign_in("ada@example.com", ANOTHER).await;
-    assert_eq!(browser.get("/dashboard/page").await.header("location"), Some("/account/password"));
+    assert_eq!(browser.get("/dashboard/help").await.header("location"), Some("/account/password"));
     assert_eq!(browser.get("/api/who").await.code(), "password_change_required");
     assert_eq!(change(&mut browser, ANOTHER, PASSWORD, PASSWORD).await, StatusCode::SEE_OTHER);
     assert!(browser.is_signed_in().await);

@@ -183,7 +183,7 @@ fn routes(app: &AppState) -> Router {
     let probes = Router::new()
         .route("/api/who", get(who).post(who))
         .route("/api/may/{number}", get(may))
-        .route("/dashboard/page", get(page).post(page));
+        .route("/dashboard/help", get(page).post(page));
     web::manners(web::same_origin(auth::routes().into_router().merge(probes), app), app).with_state(app.clone())
 }
 
@@ -226,7 +226,7 @@ impl Browser<'_> {
 
     /// Whether the session is alive.
     pub(super) async fn is_signed_in(&mut self) -> bool {
-        self.get("/dashboard/page").await.status == StatusCode::OK
+        self.get("/dashboard/help").await.status == StatusCode::OK
     }
 }
 

@@ -11,16 +11,16 @@ async fn a_person_signs_in_and_out() {
     service.add("ada@example.com", Role::Operator).await;
     let mut browser = service.browser();
     assert_eq!(
-        browser.get("/dashboard/page?q=1").await.header("location"),
-        Some("/login?next=%2Fdashboard%2Fpage%3Fq%3D1")
+        browser.get("/dashboard/help?q=1").await.header("location"),
+        Some("/login?next=%2Fdashboard%2Fhelp%3Fq%3D1")
     );
-    assert_eq!(browser.post("/dashboard/page", &[]).await.header("location"), Some("/login"));
+    assert_eq!(browser.post("/dashboard/help", &[]).await.header("location"), Some("/login"));
 
     let answer = browser.sign_in(" Ada@Example.com ", PASSWORD).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, Some("/dashboard/operations")));
-    assert_eq!(browser.get("/dashboard/page").await.body, "ada@example.com");
+    assert_eq!(browser.get("/dashboard/help").await.body, "ada@example.com");
     assert_eq!(browser.get("/api/who").await.body, "ada@example.com operator session");
-    assert_eq!(browser.get("/login?next=/dashboard/page").await.header("location"), Some("/dashboard/page"));
+    assert_eq!(browser.get("/login?next=/dashboard/help").await.header("location"), Some("/dashboard/help"));
 
     let kept = browser.clone();
     let answer = browser.post("/logout", &[]).await;
@@ -100,7 +100,7 @@ async fn whoever_signs_in_goes_on_within_this_site_only() {
     let service = Service::sandbox().await;
     service.add("ada@example.com", Role::Operator).await;
     for (next, expected) in [
-        ("/dashboard/page?a=b", "/dashboard/page?a=b"),
+        ("/dashboard/help?a=b", "/dashboard/help?a=b"),
         ("//evil.example", "/dashboard/operations"),
         ("/\\evil.example", "/dashboard/operations"),
         ("https://evil.example", "/dashboard/operations"),

@@ -64,10 +64,10 @@ async fn pages_do_not_open_for_a_token() {
     let service = Service::sandbox().await;
     service.add("ada@example.com", Role::Operator).await;
     let (_, token) = service.token("ada@example.com", &Scope::ALL, None).await;
-    let answer = service.ask("/dashboard/page", &token).await;
+    let answer = service.ask("/dashboard/help", &token).await;
     assert_eq!(
         (answer.status, answer.header("location")),
-        (StatusCode::SEE_OTHER, Some("/login?next=%2Fdashboard%2Fpage"))
+        (StatusCode::SEE_OTHER, Some("/login?next=%2Fdashboard%2Fhelp"))
     );
     let as_cookie = Request::get("/api/who").header(header::COOKIE, format!("mc={token}"));
     let answer = service.send(as_cookie.body(Body::empty()).expect("a request")).await;
