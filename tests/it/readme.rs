@@ -16,7 +16,7 @@ use toml::{Table, Value};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Variables that are no setting of the file.
-const ENVIRONMENT_ONLY: [&str; 15] = [
+const ENVIRONMENT_ONLY: [&str; 16] = [
     "DATABASE_URL",
     "MISSION_CONTROL_CLIPS_ACCESS_KEY_ID",
     "MISSION_CONTROL_CLIPS_SECRET_ACCESS_KEY",
