@@ -131,7 +131,7 @@ async fn whoever_does_not_read_the_answer_is_cut_off() {
 async fn what_is_no_request_is_refused_in_the_shape_of_every_refusal() {
     let service = Service::start().await;
     let own = host(&service);
-    let headers: String = (0..101).map(|number| format!("x-{number}: a\r\n")).collect();
+    let headers = (0..101).map(|number| format!("x-{number}: a\r\n")).collect::<Vec<_>>().concat();
     for (sent, status, code) in [
         (
             format!("GET / HTTP/1.1\r\nhost: {own}\r\nx-large: {}\r\n\r\n", "a".repeat(17 * 1024)),

@@ -35,7 +35,6 @@ impl Caller {
     fn refusal(&self, route: &Route) -> Option<&'static str> {
         let (kind, role, scope) = words(route);
         match (kind.as_str(), self) {
-            ("anybody", _) => None,
             ("twilio", _) => Some("invalid signature"),
             ("person", Self::Nobody | Self::Token(..)) => Some("led to the door"),
             ("caller", Self::Nobody) => Some("unauthenticated"),
@@ -47,7 +46,7 @@ impl Caller {
                 Some(_) => Some("scope_missing"),
                 None => Some("session_required"),
             },
-            ("person" | "caller", Self::Person(_)) => None,
+            ("anybody", _) | ("person" | "caller", Self::Person(_)) => None,
             (other, _) => panic!("{} {} is for {other}: say here whom that lets in", route.method, route.path),
         }
     }

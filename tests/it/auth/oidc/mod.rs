@@ -79,7 +79,7 @@ impl Browser {
     }
 
     /// To the provider, and as far as the way back.
-    async fn to_the_provider(&mut self, service: &Service, begin: &str) -> String {
+    async fn go_to_the_provider(&mut self, service: &Service, begin: &str) -> String {
         let begun = self.get_from(service, begin, "same-origin").await;
         assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
         let there = begun.header("location").expect("the provider").to_owned();
@@ -89,7 +89,7 @@ impl Browser {
     }
 
     async fn sign_in(&mut self, service: &Service) -> Answer {
-        let back = self.to_the_provider(service, "/login/oidc").await;
+        let back = self.go_to_the_provider(service, "/login/oidc").await;
         self.get_from(service, &back, "cross-site").await
     }
 
@@ -111,9 +111,13 @@ async fn a_person_of_the_provider_gets_an_account_with_the_role_of_their_groups(
     let service = started(&provider).await;
     let mut browser = Browser::default();
     let door = browser.get(&service, "/login").await;
-    assert!(door.text.contains("Sign in at Harbour ID") && door.text.contains("href=\"/login/oidc\""), "{}", door.text);
+    assert!(
+        door.text.contains("Sign in with Harbour ID") && door.text.contains("href=\"/login/oidc\""),
+        "{}",
+        door.text
+    );
 
-    let back = browser.to_the_provider(&service, "/login/oidc?next=%2Fdashboard%2Faudit").await;
+    let back = browser.go_to_the_provider(&service, "/login/oidc?next=%2Fdashboard%2Faudit").await;
     let asked = provider.last();
     assert_eq!((&asked["response_type"], &asked["code_challenge_method"]), (&json!("code"), &json!("S256")));
     assert_eq!(asked["redirect_uri"], service.url("/login/oidc/callback"));
@@ -217,17 +221,17 @@ async fn an_answer_counts_once_and_in_the_browser_that_asked() {
     let provider = Provider::start(grace(&["ops"])).await;
     let service = started(&provider).await;
     let (mut victim, mut attacker) = (Browser::default(), Browser::default());
-    let answer = attacker.to_the_provider(&service, "/login/oidc").await;
+    let answer = attacker.go_to_the_provider(&service, "/login/oidc").await;
     // Sent to somebody who began nothing, or something else.
     let refused = victim.get_from(&service, &answer, "cross-site").await;
     assert_eq!((refused.status, provider.exchanges()), (StatusCode::UNAUTHORIZED, 0));
     assert!(refused.text.contains("begun in another browser"), "{}", refused.text);
-    victim.to_the_provider(&service, "/login/oidc").await;
+    victim.go_to_the_provider(&service, "/login/oidc").await;
     assert_eq!(victim.get_from(&service, &answer, "cross-site").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(provider.exchanges(), 0, "nobody asked the provider");
 
     // The code of one sign-in in another: only the verifier that belongs to it opens it.
-    let other = attacker.to_the_provider(&service, "/login/oidc").await;
+    let other = attacker.go_to_the_provider(&service, "/login/oidc").await;
     let code = answer.split_once("code=").and_then(|(_, rest)| rest.split('&').next()).expect("a code");
     let (before, after) = other.split_once("code=").expect("a code");
     let mixed = format!("{before}code={code}&{}", after.split_once('&').expect("a state").1);
@@ -235,7 +239,7 @@ async fn an_answer_counts_once_and_in_the_browser_that_asked() {
     assert_eq!(provider.exchanges(), 1);
 
     let mut browser = Browser::default();
-    let back = browser.to_the_provider(&service, "/login/oidc").await;
+    let back = browser.go_to_the_provider(&service, "/login/oidc").await;
     assert_eq!(browser.get_from(&service, &back, "cross-site").await.status, StatusCode::SEE_OTHER);
     assert_eq!(browser.get_from(&service, &back, "cross-site").await.status, StatusCode::UNAUTHORIZED, "it is used up");
     service.stop().await;
@@ -250,7 +254,7 @@ async fn no_other_site_begins_it_and_nobody_is_sent_elsewhere_by_it() {
         let sent = browser.get_from(&service, "/login/oidc", site).await;
         assert_eq!((sent.status, sent.header("location")), (StatusCode::SEE_OTHER, Some("/login")), "{site}");
     }
-    let back = browser.to_the_provider(&service, "/login/oidc?next=%2F%2Fevil.example").await;
+    let back = browser.go_to_the_provider(&service, "/login/oidc?next=%2F%2Fevil.example").await;
     let entered = browser.get_from(&service, &back, "cross-site").await;
     assert_eq!(entered.header("location"), Some("/dashboard/operations"));
 
@@ -277,7 +281,7 @@ async fn a_provider_that_is_away_or_changes_its_key_is_told_and_gone_on_with() {
     );
     provider.break_by(Fault::None);
     for fault in [Fault::Broken, Fault::Endless] {
-        let back = browser.to_the_provider(&service, "/login/oidc").await;
+        let back = browser.go_to_the_provider(&service, "/login/oidc").await;
         provider.break_by(fault);
         let away = browser.get_from(&service, &back, "cross-site").await;
         assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE, "{fault:?}");
@@ -332,7 +336,7 @@ async fn what_cannot_be_taken_back_asks_the_provider_anew() {
 
     // In another tab of the same browser.
     provider.vouch_for(grace(&["admins"]));
-    let back = browser.to_the_provider(&service, "/login/oidc?anew=true").await;
+    let back = browser.go_to_the_provider(&service, "/login/oidc?anew=true").await;
     assert_eq!((&provider.last()["max_age"], &provider.last()["prompt"]), (&json!("0"), &json!("login")));
     browser.get_from(&service, &back, "cross-site").await;
     let done = browser
