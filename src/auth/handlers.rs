@@ -115,7 +115,8 @@ async fn show_code(
     };
     match half {
         Some(_) => Ok(html(StatusCode::OK, &code_page(&app, theme, next, None))),
-        None => Ok(Redirect::to(LOGIN_PATH).into_response()),
+        // It begins again at the password.
+        None => Ok(html(StatusCode::OK, &login_page(&app, theme, next).await?)),
     }
 }
 
