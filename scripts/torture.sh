@@ -11,10 +11,10 @@ scripts/setup.sh --strace || true
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 proofs=("$@")
-[ "${#proofs[@]}" -gt 0 ] || proofs=(model:: sweep:: provider_faults:: histories:: clips::memory browser::)
+[ "${#proofs[@]}" -gt 0 ] || proofs=(model:: sweep:: provider_faults:: histories:: clips::memory browser:: schemathesis::)
 status=0
 MISSION_CONTROL_TORTURE=full cargo test --test it -- --nocapture --test-threads=1 "${proofs[@]}" 2>&1 | tee "$log" || status=$?
 echo
 echo "What it came to:"
-grep -E '^(model|sweep|provider_faults|histories|clips|browser)[ :]|^test result' "$log" || true
+grep -E '^(model|sweep|provider_faults|histories|clips|browser|schemathesis)[ :]|^test result' "$log" || true
 exit "$status"

@@ -66,7 +66,10 @@ async fn admit(access: Access, parts: &mut Parts, app: &AppState) -> Result<Opti
         Access::Person(permission) => (SignedIn::from_request_parts(parts, app).await?.0, permission),
         Access::Caller(permission) => (Principal::from_request_parts(parts, app).await?, permission),
     };
-    principal.require(permission).map_err(|problem| Refusal::Problem(Error::from(problem)))?;
+    principal.require(permission).map_err(|problem| {
+        tracing::warn!(event = "access.refused", user = %principal.user, reason = problem.code, "somebody may not come here");
+        Refusal::Problem(Error::from(problem))
+    })?;
     Ok(Some(principal))
 }
 

@@ -148,7 +148,7 @@ mod tests {
             "/static/0/app.js",
             "/webhooks/twilio/reach/x",
             "/dashboard/live",
-            "/dashboard/hold",
+            "/dashboard/preferences/theme",
         ] {
             assert_eq!(Next::parse(elsewhere), None, "{elsewhere:?}");
         }

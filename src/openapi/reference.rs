@@ -213,8 +213,8 @@ fn kind(schema: &Value) -> Kind {
         return Kind::Shapes(name);
     }
     // A shape that may be null.
-    let either = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array()).into_iter().flatten();
-    if let Some(name) = either.filter_map(shape_name).next() {
+    let mut either = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array()).into_iter().flatten();
+    if let Some(name) = either.find_map(shape_name) {
         return Kind::Shape(name);
     }
     let words = match &schema["type"] {

@@ -114,14 +114,16 @@ struct SpeechDocument {
 
 /// What the account may still use.
 #[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
 #[schema(as = Characters)]
 struct CharactersDocument {
+    #[serde(rename = "charactersLeft")]
     #[schema(required = false)]
-    characters_left: u64,
+    left: u64,
+    #[serde(rename = "charactersLimit")]
     #[schema(required = false)]
-    characters_limit: u64,
-    characters_reset_at: Option<Timestamp>,
+    limit: u64,
+    #[serde(rename = "charactersResetAt")]
+    resets_at: Option<Timestamp>,
 }
 
 impl From<&Entry> for EntryDocument {
@@ -173,9 +175,9 @@ impl From<&SpeechVerification> for SpeechDocument {
             kept: verification.is_kept,
             outdated: verification.is_outdated,
             characters: verification.subscription.as_ref().map(|subscription| CharactersDocument {
-                characters_left: subscription.left(),
-                characters_limit: subscription.limit,
-                characters_reset_at: subscription.resets_at().map(Timestamp),
+                left: subscription.left(),
+                limit: subscription.limit,
+                resets_at: subscription.resets_at().map(Timestamp),
             }),
         }
     }

@@ -1,7 +1,7 @@
 //! Is it alive, and can it work? For balancers and supervisors: no secret, no sign-in, any host name.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
@@ -47,7 +47,7 @@ pub(crate) async fn alive() -> Json<Alive> {
 /// It cannot work yet: the database was not reached.
 pub(crate) fn starting(mode: Mode) -> Response {
     let yet = Readiness { status: "not ready", mode, database: false, stopping: false };
-    (StatusCode::SERVICE_UNAVAILABLE, Json(yet)).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], Json(yet)).into_response()
 }
 
 /// Can it work?

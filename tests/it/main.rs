@@ -5,6 +5,7 @@ mod support;
 mod access;
 mod api_keys;
 mod approval;
+mod asvs;
 mod attention;
 mod audit_chain;
 mod audit_page;

@@ -13,8 +13,8 @@ use openidconnect::core::{
 use openidconnect::{
     AdditionalClaims, AsyncHttpClient, AuthenticationFlow, AuthorizationCode, Client, ClientId, ClientSecret,
     CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    IdTokenClaims, IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    StandardErrorResponse, StandardTokenResponse, TokenResponse as _,
+    IdTokenClaims, IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse as _,
 };
 use reqwest::redirect::Policy;
 use secrecy::ExposeSecret as _;
@@ -200,7 +200,11 @@ impl Provider {
             .set_pkce_verifier(PkceCodeVerifier::new(attempt.verifier()))
             .request_async(&self.0.http)
             .await
-            .map_err(|error| NotVouched::Away(describe(&error)))?;
+            .map_err(|error| match error {
+                RequestTokenError::Request(_) => NotVouched::Away(describe(&error)),
+                // It refused the code, or what it sent is no token.
+                _ => NotVouched::Unsound(describe(&error)),
+            })?;
         let token = tokens.id_token().context("it sent no ID token").map_err(NotVouched::Unsound)?;
         let nonce = Nonce::new(attempt.nonce());
         let claims = match token.claims(&verifier(&client), &nonce) {
@@ -283,6 +287,9 @@ impl Http {
         let url = parts.uri.to_string();
         let sent = self.0.request(parts.method, &url).headers(parts.headers).body(body).send();
         let mut answer = sent.await.context("the provider does not answer")?;
+        if answer.status().is_server_error() {
+            return Err(anyhow::anyhow!("the provider answers {}", answer.status()).into());
+        }
         let mut whole = Vec::new();
         while let Some(chunk) = answer.chunk().await.context("the provider broke off")? {
             if whole.len() + chunk.len() > LARGEST {

@@ -100,7 +100,8 @@ enum Content {
 #[schema(as = DecisionMade)]
 struct Decision {
     /// `approved`, `rejected`, `cancelled` or `resolved`.
-    decision: String,
+    #[serde(rename = "decision")]
+    what: String,
     #[schema(required = true)]
     by: Option<String>,
     #[schema(required = true)]
@@ -267,7 +268,7 @@ impl From<store::Decision> for Decision {
     fn from(decision: store::Decision) -> Self {
         Self {
             digest: decision.digest_hex(),
-            decision: decision.decision,
+            what: decision.decision,
             by: decision.decided_by,
             token: decision.token,
             rule: decision.rule,

@@ -41,7 +41,7 @@ pub(crate) struct Described;
 
 /// Fetch what a call plays
 ///
-/// For Twilio, and for whoever knows the name, which cannot be guessed. Ranges and ETags as in RFC 9110.
+/// For Twilio, and for whoever knows the name, which cannot be guessed. Ranges and `ETag` as in RFC 9110.
 #[utoipa::path(
     get, path = "/api/public/call-audio/{clip}", operation_id = "fetchClip", tag = "calls",
     params(("clip" = String, Path, description = "The recording.")),

@@ -138,7 +138,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, place: Place, shared: Arc<Sh
             Ok::<_, Dismissed>(answer.map(|body| Until::end_of(body, seat)))
         }
     });
-    let socket = Socket::new(stream, Arc::clone(seat), shared.refusals.clone());
+    let socket = Socket::new(stream, Arc::clone(seat), shared.refusals);
     // The time for the head is counted by the seat, which also knows of the time between two requests.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -126,8 +126,8 @@ async fn everybody_is_let_in_where_the_route_says_so_and_nowhere_else() {
                 (None, None) => true,
                 // Twilio's signature is missing, whoever sends it.
                 (Some("invalid signature"), Some(_)) => status == StatusCode::FORBIDDEN,
-                // Whoever signs out is at the door.
-                (None, Some("led to the door")) => route.path == "/logout",
+                // Whoever signs out is at the door, and whoever comes to its second lock without the first.
+                (None, Some("led to the door")) => ["/logout", "/login/code"].contains(&route.path),
                 // A page is for browsers: a token is refused there, in whatever words.
                 (Some("led to the door"), Some(_)) => {
                     matches!(caller, Caller::Token(..)) || found.as_deref() == expected

@@ -5,6 +5,7 @@ mod listed;
 mod matrix;
 mod objects;
 mod one_credential;
+mod refused;
 
 use mission_control::access::Route;
 use mission_control::auth::{Role, tokens, users};

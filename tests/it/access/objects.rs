@@ -86,8 +86,13 @@ async fn nobody_approves_what_they_asked_for_by_any_way() {
         let answer = post(&service, &approve, &cookie, &[("digest", &digest), ("duplicate_seen", "yes")]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{role}: {}", answer.text);
         let together = format!("{id}:{digest}");
-        post(&service, "/dashboard/operations/review", &cookie, &[("operation", &together), ("verdict", "approve")])
-            .await;
+        post(
+            &service,
+            "/dashboard/operations/review/approve",
+            &cookie,
+            &[("operation", &together), ("verdict", "approve")],
+        )
+        .await;
         assert_eq!(service.operation(&token, &id).await["state"], "pending_approval", "{role}");
     }
     service.stop().await;

@@ -262,9 +262,12 @@ async fn no_other_site_begins_it_and_nobody_is_sent_elsewhere_by_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_away_or_changes_its_key_is_told_and_gone_on_with() {
     let provider = Provider::start(grace(&["ops"])).await;
-    provider.break_by(Fault::Broken);
+    provider.break_by(Fault::Impostor);
     let service = started(&provider).await;
     let mut browser = Browser::default();
+    let away = browser.get_from(&service, "/login/oidc", "same-origin").await;
+    assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE, "it is not the provider that was configured");
+    provider.break_by(Fault::Broken);
     let away = browser.get_from(&service, "/login/oidc", "same-origin").await;
     assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(

@@ -54,6 +54,8 @@ pub(super) enum Fault {
     Changed,
     /// There is none.
     NoToken,
+    /// It says that it is another provider.
+    Impostor,
     /// The provider is broken.
     Broken,
     /// It answers without end.
@@ -176,8 +178,9 @@ async fn describe(State(provider): State<Provider>) -> Response {
         return StatusCode::BAD_GATEWAY.into_response();
     }
     let base = &inner.base;
+    let issuer = if inner.fault == Fault::Impostor { "http://127.0.0.1:1" } else { base };
     axum::Json(json!({
-        "issuer": base, "authorization_endpoint": format!("{base}/authorize"),
+        "issuer": issuer, "authorization_endpoint": format!("{base}/authorize"),
         "token_endpoint": format!("{base}/token"), "jwks_uri": format!("{base}/keys"),
         "response_types_supported": ["code"], "subject_types_supported": ["public"],
         // It says that it takes everything; what is believed is ours to say.
@@ -272,7 +275,7 @@ fn id_token(inner: &Inner, asked: &Asked) -> String {
         _ => by_key(inner.key).expect("a signature"),
     };
     if *fault == Fault::Changed {
-        claims["groups"] = json!(["admins"]);
+        claims["sub"] = json!("somebody-else");
     }
     format!("{}.{}.{}", part(&head), part(&claims), URL_SAFE_NO_PAD.encode(signature))
 }
