@@ -1,5 +1,5 @@
 //! Who may come to which address. Every route is made here and says it in the same breath: there is no way to make one
-//! that does not, and [`guard`] lets nobody past who is not what the route asks for.
+//! that does not, and the guard lets nobody past who is not what the route asks for.
 //!
 //! What depends on the object (one's own request, an operation that was claimed meanwhile) is decided where the object is
 //! known, under its lock; this is the first of two looks.

@@ -27,7 +27,7 @@ pub(super) const SECOND_FACTOR_PATH: &str = "/account/second-factor";
 /// Where a person signs in.
 pub(super) const LOGIN_PATH: &str = "/login";
 
-/// A person who looks at a page. Whoever is not signed in is sent to sign in; whoever has a [`Duty`] is sent to do that
+/// A person who looks at a page. Whoever is not signed in is sent to sign in; whoever has a `Duty` is sent to do that
 /// first.
 #[derive(Clone, Debug)]
 pub struct SignedIn(pub Principal);
