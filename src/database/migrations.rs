@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
 
 use super::pool;
@@ -33,7 +33,8 @@ pub async fn migrate(db: &PgPool) -> anyhow::Result<()> {
     apply(&MIGRATIONS, &db.connect_options(), Patience::STANDARD).await
 }
 
-/// Applies what is missing of these migrations. Concurrent starts take turns by an advisory lock.
+/// Applies what is missing of these migrations. Concurrent starts take turns by an advisory lock. Where nothing is missing,
+/// the role needs no right to change the schema: `config/database-roles.sql` makes one that has none.
 pub async fn apply(migrations: &Migrator, options: &PgConnectOptions, patience: Patience) -> anyhow::Result<()> {
     let in_line = format!("{}ms", patience.in_line.as_millis());
     // An index over a long history takes its time: only waiting is bounded.
@@ -43,7 +44,11 @@ pub async fn apply(migrations: &Migrator, options: &PgConnectOptions, patience: 
     loop {
         // A connection of its own, closed in any case: sqlx keeps the lock of the turn when a migration fails.
         let connection = pool::of_one(options.clone());
-        let outcome = migrations.run(&connection).await;
+        // sqlx asks to make its own table, whether it is there or not.
+        let outcome = match is_done(migrations, &connection).await {
+            Ok(true) => Ok(()),
+            _ => migrations.run(&connection).await,
+        };
         connection.close().await;
         match outcome {
             Ok(()) => return Ok(()),
@@ -64,6 +69,21 @@ pub async fn apply(migrations: &Migrator, options: &PgConnectOptions, patience: 
     }
 }
 
+/// Whether exactly these migrations are applied, each whole and as it is in this program.
+async fn is_done(migrations: &Migrator, db: &PgPool) -> Result<bool, MigrateError> {
+    let mut connection = db.acquire().await?;
+    let table = &migrations.table_name;
+    let is_whole = connection.dirty_version(table).await?.is_none();
+    let applied = connection.list_applied_migrations(table).await?;
+    let applied = applied.iter().map(|one| (one.version, &one.checksum));
+    Ok(is_whole && applied.eq(migrations.iter().map(|one| (one.version, &one.checksum))))
+}
+
+fn may_not(error: &sqlx::Error) -> bool {
+    // insufficient_privilege
+    matches!(error, sqlx::Error::Database(error) if error.code().is_some_and(|code| code == "42501"))
+}
+
 fn waited_in_vain(error: &sqlx::Error) -> bool {
     // lock_not_available
     matches!(error, sqlx::Error::Database(error) if error.code().is_some_and(|code| code == "55P03"))
@@ -76,6 +96,9 @@ fn in_words(error: MigrateError) -> anyhow::Error {
         ),
         MigrateError::VersionMismatch(version) => anyhow::anyhow!(
             "migration {version} of this program is not the one that the database has: it was edited after it was applied. Start the program that applied it; a change of the schema is a new migration."
+        ),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if may_not(&error) => anyhow::anyhow!(
+            "this program needs a newer schema than the database has, and its role may not change it ({error}). Run `mission-control migrate` as the owner of the database, then start again."
         ),
         error => error.into(),
     }

@@ -19,6 +19,7 @@ mod callbacks;
 mod calls;
 mod clips;
 mod connections;
+mod database_role;
 mod elevenlabs;
 mod fence;
 mod gateway;
