@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::layer::{Context, Layer};
@@ -28,7 +29,7 @@ where
     let filter = EnvFilter::try_new(&config.log).map_err(|error| {
         anyhow::anyhow!("MISSION_CONTROL_LOG cannot be read: {error}. Write for example info or info,sqlx=warn.")
     })?;
-    let registry = tracing_subscriber::registry().with(filter).with(Counted);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_told)).with(Counted);
     match config.log_format {
         LogFormat::Json => {
             let layer =
@@ -41,6 +42,11 @@ where
         }
     }
     Ok(())
+}
+
+/// Not what says at `trace` which address was asked for: there are addresses that are secret links.
+fn may_be_told(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("tower_http::csrf")
 }
 
 /// How often each `event` was logged by this process. The names stand in our own code, so they are few.

@@ -5,11 +5,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use mission_control::clock::Clock;
 use mission_control::config::{Config, Environment};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::secrets::Canary;
+use crate::support::authenticator::{self, Authenticator, textarea};
 use crate::support::client_builder;
 use crate::support::installation::call;
 use crate::support::program::{Running, run};
@@ -22,6 +24,7 @@ const STORED_AUTH_TOKEN: &str = "feedfacecafebeef1ea4ed0c0ffee002";
 const ELEVENLABS_KEY: &str = "sk_feedface_1ea4_canary_2718281828";
 const SHARED_KEY: &str = "shared-key-canary-feedface-577215";
 const WRONG_PASSWORD: &str = "wrong-password-canary-feedface";
+const PASSWORD_OF_OTTO: &str = "canary feedface chooses five words";
 const TOKEN_OF_COMMANDS: &str = "mc_feedface0canary0of0the0commands0000000000";
 
 fn environment<'a>(folder: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -113,6 +116,52 @@ impl Person {
     }
 }
 
+/// Somebody else joins: by a link, with a password and a second factor. Answers what nobody else may see of it.
+async fn join(client: &Client, url: &str, environment: &[(&str, &str)]) -> Vec<Canary> {
+    let user = |act: &[&str]| {
+        let told = run(&[&["user"], act].concat(), environment, "");
+        assert!(told.status.success(), "{told:?}");
+        String::from_utf8(told.stdout).expect("text").trim_end().to_owned()
+    };
+    let link = user(&["invite", "--email", "otto@localhost", "--name", "Otto", "--role", "operator"]);
+    let invitation = link.rsplit_once("/welcome/").expect("a link").1;
+    let mut otto = Person { client: client.clone(), url: url.to_owned(), cookie: String::new() };
+    let opened = client.get(format!("{url}/welcome/{invitation}")).send().await.expect("an answer");
+    assert_eq!(opened.status(), StatusCode::OK);
+    let fields = [("new_password", PASSWORD_OF_OTTO), ("new_password_again", PASSWORD_OF_OTTO)];
+    let (status, _, cookie) = otto.post(&format!("/welcome/{invitation}"), &fields).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    otto.cookie = cookie.expect("a session");
+    let (status, offered, _) = otto.post(&format!("{}/offer", authenticator::PATH), &[]).await;
+    assert_eq!(status, StatusCode::OK, "{offered}");
+    let secret = textarea(&offered, "secret");
+    let code = Authenticator::of(&secret).code(&Clock::System);
+    let (status, set, _) = otto.post(&format!("{}/set", authenticator::PATH), &[("code", &code)]).await;
+    assert_eq!(status, StatusCode::OK, "{set}");
+    let codes = textarea(&set, "codes");
+    let code = codes.lines().next().expect("a code");
+    // A second factor for whoever comes next time.
+    let (.., half) = otto.post("/login", &[("email", "otto@localhost"), ("password", PASSWORD_OF_OTTO)]).await;
+    let half = half.expect("half a session");
+    let mut later = Person { client: client.clone(), url: url.to_owned(), cookie: half.clone() };
+    let (status, told, whole) = later.post("/login/code", &[("code", code)]).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{told}");
+    later.cookie = whole.expect("a session");
+    let reset = user(&["reset-password", "--email", "otto@localhost"]);
+    let value = |cookie: &str| cookie.split_once('=').expect("a cookie").1.to_owned();
+    vec![
+        Canary::new("link of an invitation", invitation),
+        Canary::new("password that a command made", reset),
+        Canary::new("password of somebody who joined", PASSWORD_OF_OTTO),
+        Canary::new("secret of a second factor", secret.replace(' ', "")),
+        Canary::new("recovery code", code),
+        Canary::new("recovery code, as it is counted", code.replace('-', "")),
+        Canary::new("session of somebody who joined", value(&otto.cookie)),
+        Canary::new("half a session", value(&half)),
+        Canary::new("session by a recovery code", value(&later.cookie)),
+    ]
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
@@ -140,6 +189,8 @@ async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
     assert!(created.status.success(), "{created:?}");
     let token = String::from_utf8(created.stdout).expect("text").trim_end().to_owned();
     let told_by_command = String::from_utf8_lossy(&created.stderr).into_owned();
+
+    canaries.extend(join(&client, &service.url, &environment).await);
 
     let ask = async |method: Method, path: &str, body: Value| {
         call(&client, &service.url, &token, method, path, Some(body)).await

@@ -7,13 +7,17 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mission_control::audit::Actor;
-use mission_control::auth::{Role, Scope};
+use mission_control::auth::links::Link;
+use mission_control::auth::users::{self, Invitation};
+use mission_control::auth::{EmailAddress, Role, Scope};
 use mission_control::router;
 use mission_control::twilio::signature;
 use reqwest::{Method, StatusCode};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
+use crate::pages::browser::Browser;
+use crate::support::authenticator;
 use crate::support::dump::Dump;
 use crate::support::log;
 use crate::support::service::{Answer, PASSWORD, Service, Setup, eventually, text};
@@ -24,6 +28,7 @@ const PREVIOUS_AUTH_TOKEN: &str = "5ec7e7badc0ffee0ddf00dface0ff1ce2";
 const ELEVENLABS_KEY: &str = "sk_5ec7e7_e1eve71ab5_canary_3141592653";
 const MASTER_KEY: &str = "7JwKq2vYyZ3mS0hX8nD1bR6tF4gL9pUcVaEoWiTzQsM=";
 const WRONG_PASSWORD: &str = "wrong-password-canary-271828";
+const PASSWORD_OF_OTTO: &str = "canary 271828 chooses five words";
 const FALSE_REFERENCE: &str = "false-reference-canary-0000000000000000000000";
 
 /// What must be found nowhere.
@@ -85,6 +90,7 @@ async fn no_secret_is_found_anywhere_after_a_day_with_every_failure() {
 
     let sent = send_in_every_way(&service, &token, &mut heard).await;
     misuse_callbacks(&service, &sent, &mut heard).await;
+    let of_otto = join(&service).await;
     look_everywhere(&service, &token, &reader, &session, &mut heard).await;
 
     let references = references(service.data_dir());
@@ -102,6 +108,7 @@ async fn no_secret_is_found_anywhere_after_a_day_with_every_failure() {
         Canary::new("session", session.trim_start_matches("mc=")),
         Canary::new("reference of a forged callback", FALSE_REFERENCE),
     ];
+    canaries.extend(of_otto);
     let kept_files = files(service.data_dir());
     for canary in &canaries {
         for (name, content) in &kept_files {
@@ -161,6 +168,35 @@ async fn sign_in(service: &Service, heard: &mut Heard) -> String {
     let signed_in = log_in("ada@example.com", PASSWORD).await;
     assert_eq!(heard.add(&signed_in), StatusCode::SEE_OTHER);
     signed_in.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie").to_owned()
+}
+
+/// Somebody else joins: by a link, with a password and a second factor. What only they see of it is no leak, and what others
+/// see of it later is looked at with everything else.
+async fn join(service: &Service) -> Vec<Canary> {
+    let (app, actor) = (service.app(), Actor::command_line());
+    let secret = |link: &Link| {
+        let address = link.address(&app.public_url);
+        #[expect(clippy::disallowed_methods, reason = "the test uses the link")]
+        address.expose_secret().rsplit('/').next().expect("a path").to_owned()
+    };
+    let email: EmailAddress = "otto@example.com".parse().expect("an address");
+    let invitation = Invitation { email: email.clone(), name: "Otto".to_owned(), role: Role::Approver };
+    let (_, link) = users::invite(&app.db, &app.clock, &app.passwords, &actor, &invitation).await.expect("invited");
+    let invitation = secret(&link);
+    let mut otto = Browser::new(service);
+    otto.page(&format!("/welcome/{invitation}")).await;
+    let fields = [("new_password", PASSWORD_OF_OTTO), ("new_password_again", PASSWORD_OF_OTTO)];
+    otto.submit(&format!("/welcome/{invitation}"), &fields).await;
+    let (_, codes) = authenticator::set(service, &mut otto).await;
+    let again = users::make_link(&app.db, &app.clock, &app.passwords, &actor, &email, None).await.expect("a link");
+    let mut canaries = vec![
+        Canary::new("link of an invitation", invitation),
+        Canary::new("link to a new password", secret(&again)),
+        Canary::new("password of somebody who joined", PASSWORD_OF_OTTO),
+        Canary::new("session of somebody who joined", otto.cookie("mc").expect("a session")),
+    ];
+    canaries.extend(codes.into_iter().map(|code| Canary::new("recovery code", code)));
+    canaries
 }
 
 /// Sends with each kind of outcome; answers an operation that was delivered.

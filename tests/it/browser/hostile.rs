@@ -46,7 +46,7 @@ const TEXTS: [&str; 22] = [
 
 /// Columns that others than our readers fill in, past every check: what Twilio, ElevenLabs, a server elsewhere, a caller or
 /// another browser said.
-const COLUMNS: [(&str, &str); 27] = [
+const COLUMNS: [(&str, &str); 29] = [
     ("operations", "delay_reason"),
     ("operations", "provider_status"),
     ("operations", "reason"),
@@ -71,6 +71,8 @@ const COLUMNS: [(&str, &str); 27] = [
     ("sessions", "user_agent"),
     ("audit_lines", "correlation_id"),
     ("audit_lines", "from_state"),
+    ("vault_entries", "hint"),
+    ("vault_entries", "created_by"),
     ("vault_entries", "verify_result"),
     ("api_tokens", "name"),
     ("users", "name"),
