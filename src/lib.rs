@@ -23,6 +23,7 @@ pub mod clock;
 pub mod error;
 pub mod id;
 pub mod phone;
+mod rate;
 
 // A request comes in: manners, then who is asking, then what they want.
 pub mod web;

@@ -27,7 +27,6 @@ mod open_sessions;
 mod sessions;
 pub mod standing;
 mod token_cache;
-mod token_rate;
 mod token_rotation;
 pub mod tokens;
 pub mod users;

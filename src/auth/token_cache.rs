@@ -7,7 +7,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::credential::CredentialHash;
 use super::principal::Principal;
-use super::token_rate::TokenRates;
+use crate::id::TokenId;
+use crate::rate::Rates;
 
 /// How long a check is believed. A token that another process revoked is refused after at most this long; one that this
 /// process revoked is refused at once.
@@ -21,7 +22,7 @@ const CAPACITY: usize = 1024;
 pub struct TokenCache {
     checks: Arc<Mutex<Checks>>,
     /// Not forgotten with the checks: whoever has something changed may not ask more often for it.
-    pub(super) rates: TokenRates,
+    pub(super) rates: Rates<TokenId>,
 }
 
 #[derive(Default)]

@@ -10,6 +10,7 @@ use super::token_cache::Check;
 use super::tokens::PREFIX;
 use crate::error::{Problem, Result};
 use crate::id::{TokenId, UserId};
+use crate::rate;
 use crate::state::AppState;
 
 /// Characters after the prefix.
@@ -107,13 +108,7 @@ fn within_its_rate(app: &AppState, principal: Principal, now: OffsetDateTime) ->
     let a_minute = app.settings.current().api.requests_per_minute;
     let Err(wait) = app.token_cache.rates.admit(*id, a_minute, now) else { return Ok(principal) };
     tracing::warn!(event = "auth.rate_limited", token = %id, "a token asks too often");
-    // Whole seconds, rounded up: whoever comes back then is let in.
-    let seconds = u64::try_from(wait.whole_milliseconds()).unwrap_or_default().div_ceil(1000).max(1);
-    let detail = format!(
-        "This token asks more than {a_minute} times a minute. Nothing was done: repeat the request after {seconds} s."
-    );
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
-    Err(Problem { retry_after: Some(seconds), ..problem }.into())
+    Err(rate::refused("This token asks", a_minute, wait).into())
 }
 
 /// Notes beside the request, at most once a minute, that a token is in use.

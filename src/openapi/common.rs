@@ -93,7 +93,7 @@ const TOO_MANY: Refusal = Refusal {
     name: "TooManyRequests",
     status: 429,
     code: "rate_limited",
-    description: "`rate_limited`: this token asks too often.",
+    description: "`rate_limited`: this token, or who asks for a verification, asks too often.",
     detail: "This token asked too often. Wait and ask again.",
     header: Some(RETRY_AFTER),
 };

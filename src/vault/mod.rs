@@ -42,7 +42,9 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::{Config, EnvironmentCredentials, MasterKeySource, Mode};
 use crate::database;
+use crate::id::UserId;
 use crate::operation::content::hex;
+use crate::rate::Rates;
 
 use cipher::Place;
 use key_ring::KeyRing;
@@ -79,6 +81,8 @@ pub struct Vault {
     sender: Arc<Remembered>,
     /// The rotation that this process makes in the background.
     progress: Arc<Progress>,
+    /// How often each person has asked whether the credentials work.
+    verifications: Rates<UserId>,
 }
 
 impl Vault {
@@ -108,6 +112,7 @@ impl Vault {
             noted_signature: Arc::new(AtomicI32::new(0)),
             sender: Arc::default(),
             progress: Arc::default(),
+            verifications: Rates::default(),
         })
     }
 

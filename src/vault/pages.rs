@@ -1,6 +1,6 @@
 //! The page "API Vault": what is stored, and the forms that change it. Each form comes back to the page.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
@@ -84,7 +84,6 @@ async fn go_back() -> Redirect {
 }
 
 async fn set(visit: Visit, Path(name): Path<String>, Form(form): Form<SetForm>) -> Result<Response> {
-    visit.principal.require(Permission::ManageVault)?;
     let Ok(name) = name.parse::<VaultName>() else { return no_such_entry(&visit).await };
     let is_stored = visit.app.vault.entry(name).await?.state == EntryState::Stored;
     if is_stored && form.confirm.trim() != name.as_str() {
@@ -104,20 +103,22 @@ async fn set(visit: Visit, Path(name): Path<String>, Form(form): Form<SetForm>) 
 }
 
 async fn verify(visit: Visit) -> Result<Response> {
-    visit.principal.require(Permission::ManageVault)?;
+    if let Err(problem) = visit.app.vault.admit_verification(visit.principal.user) {
+        return not_verified(&visit, problem).await;
+    }
     let Some(verification) = visit.app.vault.verify(&visit.app.twilio, &visit.actor).await? else {
-        let Problem { status, detail, .. } = nothing_to_verify();
-        return refused(&visit, status, None, detail).await;
+        return not_verified(&visit, nothing_to_verify()).await;
     };
     // The answer is the page itself: not everything on it is kept anywhere.
     page(&visit, StatusCode::OK, Beside { verification: Some(verification), ..Beside::default() }).await
 }
 
 async fn verify_elevenlabs(visit: Visit) -> Result<Response> {
-    visit.principal.require(Permission::ManageVault)?;
+    if let Err(problem) = visit.app.vault.admit_verification(visit.principal.user) {
+        return not_verified(&visit, problem).await;
+    }
     let Some(speech) = visit.app.vault.verify_elevenlabs(&visit.app.elevenlabs, &visit.actor).await? else {
-        let Problem { status, detail, .. } = no_key_to_verify();
-        return refused(&visit, status, None, detail).await;
+        return not_verified(&visit, no_key_to_verify()).await;
     };
     page(&visit, StatusCode::OK, Beside { speech: Some(speech), ..Beside::default() }).await
 }
@@ -129,13 +130,11 @@ async fn wrap(visit: Visit) -> Redirect {
 }
 
 async fn ask_to_remove(visit: Visit, Path(name): Path<String>) -> Result<Response> {
-    visit.principal.require(Permission::ManageVault)?;
     let Ok(name) = name.parse() else { return no_such_entry(&visit).await };
     remove_page(&visit, name, Vec::new()).await
 }
 
 async fn remove(visit: Visit, Path(name): Path<String>, Form(form): Form<RemoveForm>) -> Result<Response> {
-    visit.principal.require(Permission::ManageVault)?;
     let Ok(name) = name.parse::<VaultName>() else { return no_such_entry(&visit).await };
     if form.confirm.trim() != name.as_str() {
         let text = format!("This is not the name of the entry. Type {name}, or keep the entry.");
@@ -146,7 +145,6 @@ async fn remove(visit: Visit, Path(name): Path<String>, Form(form): Form<RemoveF
 }
 
 async fn revoke_previous(visit: Visit, Path(name): Path<String>) -> Result<Response> {
-    visit.principal.require(Permission::ManageVault)?;
     let Ok(name) = name.parse() else { return no_such_entry(&visit).await };
     // Whoever came second wanted what is so now.
     visit.app.vault.revoke_previous(name, &visit.actor).await?;
@@ -157,6 +155,13 @@ async fn revoke_previous(visit: Visit, Path(name): Path<String>) -> Result<Respo
 fn changed(visit: &Visit, name: VaultName) -> Response {
     visit.app.changes.wake();
     Redirect::to(&format!("{}#entry-{name}", SettingsTab::ApiKeys.address())).into_response()
+}
+
+async fn not_verified(visit: &Visit, problem: Problem) -> Result<Response> {
+    let Problem { status, detail, retry_after, .. } = problem;
+    let mut response = refused(visit, status, None, detail).await?;
+    response.headers_mut().extend(retry_after.map(|seconds| (header::RETRY_AFTER, seconds.into())));
+    Ok(response)
 }
 
 async fn refused(visit: &Visit, status: StatusCode, field: Option<&'static str>, text: String) -> Result<Response> {

@@ -10,8 +10,14 @@ use super::entries::Held;
 use super::{Checked, Finding, TwilioCredentials, Vault, VaultError, VaultName, canary};
 use crate::audit::{self, Actor, Change};
 use crate::database;
+use crate::error::Problem;
+use crate::id::UserId;
+use crate::rate;
 use crate::twilio::Twilio;
 use crate::twilio::account::{Capabilities, Unread};
+
+/// How often a minute one person may have others asked, so that the button is no way to try out credentials.
+const A_MINUTE: u32 = 6;
 
 /// The names of which the account is found out.
 const PAIR: [VaultName; 2] = [VaultName::TwilioAccountSid, VaultName::TwilioAuthToken];
@@ -63,6 +69,12 @@ struct Found {
 }
 
 impl Vault {
+    /// Counts a verification that somebody asks for, or says when to ask again.
+    pub(super) fn admit_verification(&self, who: UserId) -> Result<(), Problem> {
+        let admitted = self.verifications.admit(who, A_MINUTE, self.clock.now());
+        admitted.map_err(|wait| rate::refused("You verify", A_MINUTE, wait))
+    }
+
     /// Asks Twilio about the credentials in force. `None`: account SID or auth token is missing.
     pub async fn verify(&self, twilio: &Twilio, actor: &Actor) -> Result<Option<Verification>, VaultError> {
         let held = self.held().await?;

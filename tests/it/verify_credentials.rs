@@ -1,6 +1,7 @@
 //! Verification: each thing that Twilio can say of credentials, told in words and kept with the versions it is about.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -8,17 +9,20 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mission_control::audit::Actor;
-use mission_control::auth::Role;
+use mission_control::auth::{Role, Scope};
 use mission_control::vault::VaultName::{self, TwilioAccountSid, TwilioAuthToken, TwilioPhoneNumber};
 use mission_control::vault::{Finding, Verification};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::pages::browser::Browser;
 use crate::support::service::{Service, Setup};
 
 const SID: &str = "AC0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "0123456789abcdef0123456789canary";
 const NUMBER: &str = "+15005550006";
+/// The buttons of the page.
+const PAGES: [&str; 2] = ["/dashboard/settings/vault/verify", "/dashboard/settings/vault/verify-elevenlabs"];
 
 /// A service that asks this Twilio, with credentials stored.
 async fn service_at(twilio: &str) -> Service {
@@ -279,6 +283,45 @@ async fn what_is_not_stored_is_verified_and_not_kept() {
     let answer = service.post("/api/vault/verify", &token, &json!({})).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     assert_eq!(answer.json()["account"], Value::Null, "the sandbox's ElevenLabs has a key of its own");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn one_person_verifies_six_times_a_minute_by_script_and_on_the_page_together() {
+    let service = Service::start().await;
+    let mut ada = Browser::of(&service, "ada@example.com", Role::Admin).await;
+    let token = service.token_of("ada@example.com", &Scope::ALL).await;
+    for page in PAGES {
+        ada.refused(page, &[], 200).await;
+    }
+    // However slow the day is, which gives one more back every ten seconds.
+    let mut admitted = PAGES.len();
+    let refused = loop {
+        let answer = service.post("/api/vault/verify", &token, &json!({})).await;
+        if answer.status != StatusCode::OK {
+            break answer;
+        }
+        admitted += 1;
+        assert!(admitted < 100, "there is no limit");
+    };
+    assert!(admitted >= 6, "{admitted}");
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "rate_limited"));
+    let wait: u64 = refused.header("retry-after").and_then(|wait| wait.parse().ok()).expect("seconds");
+    assert!((1..=10).contains(&wait), "{wait}");
+    for page in PAGES {
+        let refused = loop {
+            let answer = ada.post(page, &[]).await;
+            if answer.status != StatusCode::OK {
+                break answer;
+            }
+        };
+        assert!(refused.status.as_u16() == 429 && refused.header("retry-after").is_some(), "{}", refused.text);
+        assert!(refused.text.contains("You verify more than 6 times a minute."), "{}", refused.text);
+    }
+    let other = service.token("bea@example.com", Role::Admin).await;
+    assert_eq!(service.post("/api/vault/verify", &other, &json!({})).await.status, StatusCode::OK);
+    service.clock.advance(Duration::from_secs(10));
+    assert_eq!(service.post("/api/vault/verify", &token, &json!({})).await.status, StatusCode::OK);
     service.stop().await;
 }
 
