@@ -42,7 +42,6 @@ async fn show(visit: Visit) -> Result<Response> {
 }
 
 async fn submit(visit: Visit, Form(form): Form<SettingsForm>) -> Result<Response> {
-    visit.principal.require(Permission::ManageSettings)?;
     let settings = &visit.app.settings;
     settings.refresh().await?;
     let (version, current) = settings.snapshot();

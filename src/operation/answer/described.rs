@@ -2,6 +2,7 @@
 
 use utoipa::{IntoParams, IntoResponses};
 
+use super::Asked;
 use crate::error::ProblemDocument;
 
 /// What an asking may bring besides its body.
@@ -26,6 +27,21 @@ pub(crate) struct PreferHeader {
     /// `wait=N`: the answer waits until Twilio has it, it has ended, or N seconds (60 at most) have passed.
     #[param(rename = "Prefer", example = "wait=20", nullable = false)]
     prefer: Option<String>,
+}
+
+/// An operation that was made, or was known by its key.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+pub(crate) enum Taken {
+    /// It is waiting, or under way.
+    #[response(status = 202, headers(
+        ("Idempotency-Key" = String, description = "The key that the answer is about."),
+        ("Idempotent-Replayed" = String, description = "`true` where the key was known."),
+        ("Location" = String, description = "Where its story can be read.")))]
+    UnderWay(Asked),
+    /// Twilio has it, or it ended there.
+    #[response(status = 200)]
+    AtTwilio(Asked),
 }
 
 /// An operation that ended without being sent.

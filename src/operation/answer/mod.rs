@@ -17,7 +17,7 @@ use crate::config::PublicUrl;
 use crate::error::Problem;
 use crate::idempotency::IdempotencyKey;
 use crate::web::extract::Json;
-pub(crate) use described::{AskingHeaders, Ended, NoSuchOperation, NotAsked, PreferHeader};
+pub(crate) use described::{AskingHeaders, Ended, NoSuchOperation, NotAsked, PreferHeader, Taken};
 pub(crate) use masked::without_numbers;
 pub(crate) use story::Story;
 pub(crate) use summary::Summary;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::writing::checked;
 use super::{new_call, new_sms};
-use crate::auth::{Permission, Role};
+use crate::auth::Role;
 use crate::error::{FieldProblem, Problem, Result};
 use crate::id::OperationId;
 use crate::idempotency::IdempotencyKey;
@@ -87,7 +87,6 @@ pub(super) async fn show_call(visit: Visit, query: Query<Again>) -> Result<Respo
 }
 
 async fn show(visit: Visit, Query(query): Query<Again>, kind: Kind) -> Result<Response> {
-    visit.principal.require(Permission::AskOperations)?;
     let again = super::find(&visit, &query.again).await?.filter(|operation| operation.kind == kind);
     let form = match again {
         Some(operation) => AskForm::again(operation),
@@ -100,7 +99,6 @@ async fn show(visit: Visit, Query(query): Query<Again>, kind: Kind) -> Result<Re
 }
 
 pub(super) async fn submit(visit: Visit, Form(mut form): Form<AskForm>) -> Result<Response> {
-    visit.principal.require(Permission::AskOperations)?;
     let kind = form.kind()?;
     match take(&visit, kind, &mut form).await? {
         Ok(id) => Ok(Redirect::to(&format!("/dashboard/operations/{id}")).into_response()),
