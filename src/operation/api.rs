@@ -13,6 +13,7 @@ use super::ask::{Asker, ask, required};
 use super::content::Kind;
 use super::described::{MakeCall, SendSms};
 use super::request::Request;
+use super::status;
 use super::store::{self, Filter, Operation};
 use super::wait;
 use crate::access::{Access, Routes};
@@ -197,10 +198,8 @@ async fn list(State(app): State<AppState>, principal: Principal, Query(query): Q
     let states = states.filter_map(|state| match state.trim().parse() {
         Ok(state) => Some(state),
         Err(()) => {
-            problems.push(FieldProblem::new(
-                "state",
-                format!("There is no state {state:?}. See the README for the states."),
-            ));
+            let states = status::State::ALL.map(status::State::as_str).join(", ");
+            problems.push(FieldProblem::new("state", format!("There is no state {state:?}; there are {states}.")));
             None
         }
     });

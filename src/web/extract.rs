@@ -96,7 +96,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             Problem::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_query",
-                format!("The query cannot be read: {error}. See the README for its parameters."),
+                format!("The query cannot be read: {error}. /docs lists its parameters."),
             )
         })
     }

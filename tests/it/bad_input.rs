@@ -371,12 +371,12 @@ async fn bad_queries_wrong_methods_and_unknown_hosts() {
         ("mode=live", "invalid_request", "sandbox mode"),
         ("limit=0", "invalid_request", "1 to 200 rows"),
         ("limit=201", "invalid_request", "1 to 200 rows"),
-        ("limit=99999999999999999999", "invalid_query", "See the README"),
-        ("limit=ten", "invalid_query", "See the README"),
-        ("kind=fax", "invalid_query", "See the README"),
-        ("attention=perhaps", "invalid_query", "See the README"),
-        ("cursor=nonsense", "invalid_query", "See the README"),
-        ("colour=red", "invalid_query", "See the README"),
+        ("limit=99999999999999999999", "invalid_query", "/docs lists its parameters"),
+        ("limit=ten", "invalid_query", "/docs lists its parameters"),
+        ("kind=fax", "invalid_query", "/docs lists its parameters"),
+        ("attention=perhaps", "invalid_query", "/docs lists its parameters"),
+        ("cursor=nonsense", "invalid_query", "/docs lists its parameters"),
+        ("colour=red", "invalid_query", "/docs lists its parameters"),
     ] {
         assert_problem(&caller.get(&format!("/api/operations?{query}")).await, 400, code, remedy);
     }

@@ -609,11 +609,9 @@ fn the_example_is_a_file_that_openclaw_reads() {
 }
 
 #[test]
-fn the_commands_of_the_readme_run_as_they_stand() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
-    let (_, section) = readme.split_once("\n## Path B\n").expect("a section");
-    let (section, _) = section.split_once("\n## ").expect("an end");
-    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split_once("```").expect("an end").0);
+fn the_commands_of_path_b_run_as_they_stand() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/path-b.md")).expect("the page");
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split_once("```").expect("an end").0);
     let script: String = blocks.collect();
     let folder = tempfile::tempdir().expect("a folder");
     symlink(env!("CARGO_BIN_EXE_mission-control"), folder.path().join("mission-control")).expect("a link");

@@ -230,23 +230,43 @@ fn the_production_file_asks_for_what_it_cannot_know() {
     assert!(config.listen.ip().is_loopback() && config.data_dir.is_absolute());
 }
 
-#[test]
-fn what_the_readme_points_at_exists() {
-    let readme = read("README.md");
-    let anchors: BTreeSet<String> = readme
-        .lines()
-        .filter(|line| line.starts_with('#'))
+/// What a link to a heading of this page may say.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings
         .map(|line| line.trim_start_matches(['#', ' ']).to_lowercase().replace(' ', "-"))
-        .collect();
-    let links: Vec<&str> = readme.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0)).collect();
-    assert!(links.len() > 10, "{links:?}");
-    for link in links {
-        match link.strip_prefix('#') {
-            Some(anchor) => assert!(anchors.contains(anchor), "{link}"),
-            None => assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(link).is_file(), "{link}"),
+        .map(|heading| heading.replace(|character: char| !(character.is_alphanumeric() || character == '-'), ""))
+        .collect()
+}
+
+#[test]
+fn what_the_readme_and_the_pages_beside_it_point_at_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = fs::read_dir(root.join("docs")).expect("the pages").map(|page| page.expect("a page").file_name());
+    let pages: Vec<String> =
+        pages.map(|page| format!("docs/{}", page.display())).chain(["README.md".to_owned()]).collect();
+    let mut reached = BTreeSet::new();
+    for page in &pages {
+        let text = read(page);
+        let folder = Path::new(page).parent().expect("a folder");
+        for link in text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0)) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { Path::new(page).to_owned() } else { folder.join(file) };
+            assert!(root.join(&file).is_file(), "{page}: {link}");
+            assert!(
+                anchor.is_empty() || anchors(&read(file.to_str().expect("text"))).contains(anchor),
+                "{page}: {link}"
+            );
+            if folder == Path::new("") {
+                reached.insert(file.display().to_string());
+            }
         }
     }
+    for page in pages.iter().filter(|page| *page != "README.md") {
+        assert!(reached.contains(page), "nothing in the README leads to {page}");
+    }
 
+    let readme = read("README.md");
     let makefile = read("Makefile");
     let targets = readme.split(['`', '\n']).filter_map(|code| code.trim_start_matches("$ ").strip_prefix("make "));
     let targets: BTreeSet<&str> = targets.filter_map(|target| target.split([' ', ',', ';']).next()).collect();
