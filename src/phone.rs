@@ -68,7 +68,13 @@ impl PhoneNumber {
             Err(ValidationError::TooLong) => return Err(InvalidPhoneNumber::TooLong),
             Err(ValidationError::InvalidLength) => return Err(InvalidPhoneNumber::NotANumber),
         }
-        Ok(Self(number.format_as(PhoneNumberFormat::E164).into_owned()))
+        let e164 = number.format_as(PhoneNumberFormat::E164);
+        // In +49 (0)30 the zero is dropped; what begins with one still would be another number to whoever reads it next.
+        let again = rlibphonenumber::PhoneNumber::parse(&*e164, None);
+        if !again.is_ok_and(|again| again.format_as(PhoneNumberFormat::E164) == e164) {
+            return Err(InvalidPhoneNumber::NotANumber);
+        }
+        Ok(Self(e164.into_owned()))
     }
 
     /// The number in E.164.
@@ -157,6 +163,7 @@ mod tests {
             (" +1 (415) 555-0132 ", "+14155550132"),
             ("+44 7700 900123", "+447700900123"),
             ("+49 30 23125 014", "+493023125014"),
+            ("+49 (0)30 23125 014", "+493023125014"),
         ] {
             assert_eq!(PhoneNumber::parse(text).map(|number| number.to_string()), Ok(expected.to_owned()), "{text}");
         }
@@ -178,6 +185,7 @@ mod tests {
             ("+999123456789", InvalidPhoneNumber::CountryCode),
             ("hello", InvalidPhoneNumber::NotANumber),
             ("+1 800 FLOWERS", InvalidPhoneNumber::NotANumber),
+            ("+49000000", InvalidPhoneNumber::NotANumber),
             ("+1415555O132", InvalidPhoneNumber::NotANumber),
             ("+1415555", InvalidPhoneNumber::TooShort),
             ("+141555501321234", InvalidPhoneNumber::TooLong),
