@@ -1,5 +1,6 @@
 //! Master keys from a command: a password manager or a hardware module prints them, and no file holds them.
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -36,7 +37,11 @@ pub enum KeyCommandError {
 
 /// What the command prints. Its errors go nowhere: what it complains about may hold a key.
 pub(super) async fn run(command: &str, patience: Duration) -> Result<Zeroizing<String>, KeyCommandError> {
-    let mut child = Command::new("/bin/sh")
+    let mut shell = Command::new("/bin/sh");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
+        shell.env_remove(name);
+    }
+    let mut child = shell
         .args(["-c", command])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -55,6 +60,12 @@ pub(super) async fn run(command: &str, patience: Duration) -> Result<Zeroizing<S
     }
     let (status, text) = ended.map_err(|_| KeyCommandError::TooSlow)?.map_err(|_| KeyCommandError::NoKeys)?;
     if status.success() { Ok(text) } else { Err(KeyCommandError::Failed(status)) }
+}
+
+/// Whether the command needs nothing of it: our settings, and the secrets among them. The rest says where its own keys are.
+fn is_ours(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    name == "DATABASE_URL" || ["MISSION_CONTROL_", "TWILIO_", "ELEVENLABS_"].iter().any(|ours| name.starts_with(ours))
 }
 
 async fn read(child: &mut Child) -> io::Result<(ExitStatus, Zeroizing<String>)> {

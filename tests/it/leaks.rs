@@ -272,6 +272,29 @@ async fn nothing_is_told_at_trace_in_arguments_or_to_children() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_that_prints_the_master_keys_gets_none_of_the_other_secrets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("others may look in");
+    let (data, heard) = (folder.path().join("data"), folder.path().join("heard"));
+    let command = format!("env >'{}'; printf 'canary:{MASTER_KEY}'", heard.display());
+    #[expect(clippy::disallowed_methods, reason = "no setting: the search path of the test itself")]
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut environment = environment(data.to_str().expect("a path"), &path);
+    environment.retain(|(name, _)| *name != "MISSION_CONTROL_MASTER_KEY");
+    environment.push(("MISSION_CONTROL_MASTER_KEY_COMMAND", &command));
+    environment.push(("HOME", "/home/ada"));
+    let service = Running::serve(&environment, &folder.path().join("run"));
+    let heard = fs::read_to_string(heard).expect("what it got");
+    // What it needs to find its programs and its own files by.
+    assert!(heard.contains("PATH=") && heard.contains("HOME=/home/ada"), "{heard}");
+    for canary in secrets_of_the_environment() {
+        canary.assert_not_in("the environment of the command", &heard);
+    }
+    service.terminate();
+    assert!(service.wait().success());
+}
+
 #[test]
 fn settings_are_printed_without_what_is_secret_in_them() {
     let mut environment = Environment::of([
