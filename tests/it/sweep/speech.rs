@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::asked::Asked;
 use super::harness::{Sweep, within};
@@ -112,22 +113,35 @@ impl Sweep {
         }
     }
 
-    /// Makes the time pass after which another process takes over what this one was making.
-    async fn let_leases_run_out(&self) {
-        self.execute(
-            "update clips set leased_until = least(leased_until, clock_timestamp()), \
-             try_at = least(try_at, clock_timestamp()) where state = 'preparing'",
+    /// The leases that are held now: by whoever was struck, as long as nobody else makes anything.
+    async fn leases(&self) -> Vec<Uuid> {
+        sqlx::query_scalar("select leased_by from clips where state = 'preparing' and leased_by is not null")
+            .fetch_all(&self.db)
+            .await
+            .expect("leases")
+    }
+
+    /// Makes the time pass after which another process takes over what the holders of these leases were making. Nobody
+    /// else loses what they are at.
+    async fn let_run_out(&self, leases: &[Uuid]) {
+        sqlx::query(
+            "update clips set leased_until = least(leased_until, clock_timestamp()) \
+             where state = 'preparing' and leased_by = any($1)",
         )
-        .await;
+        .bind(leases)
+        .execute(&self.db)
+        .await
+        .expect("run out");
+        self.execute("update clips set try_at = least(try_at, clock_timestamp()) where state = 'preparing'").await;
         self.execute(
             "update operations set not_before = least(not_before, clock_timestamp()) where state = 'preparing'",
         )
         .await;
     }
 
-    async fn until_spoken(&self, asked: &[Asked], patience: Duration) -> bool {
+    async fn until_spoken(&self, asked: &[Asked], leases: &[Uuid], patience: Duration) -> bool {
         let is_over = || async {
-            self.let_leases_run_out().await;
+            self.let_run_out(leases).await;
             self.count(asked, &["preparing"]).await == 0
         };
         within(patience, is_over).await
@@ -135,6 +149,7 @@ impl Sweep {
 
     /// A healthy process makes what is missing; people approve what they hear; each is called.
     async fn settle_calls(&mut self, what: &str, points: usize, reached: usize) {
+        let leases = self.leases().await;
         let survivor = self.other_speaker();
         self.wire.disarm();
         self.wire.lead_to(&survivor.address());
@@ -149,7 +164,7 @@ impl Sweep {
             calls.insert(asked.key.clone(), asked);
         }
         let mut asked: Vec<Asked> = calls.into_values().collect();
-        assert!(self.until_spoken(&asked, PATIENCE * 3).await, "{what}: something is never spoken");
+        assert!(self.until_spoken(&asked, &leases, PATIENCE * 3).await, "{what}: something is never spoken");
         for asked in &mut asked {
             // The digest is known only now.
             self.ask_in_peace(asked).await;
@@ -259,19 +274,22 @@ async fn strike(what: &str, few: usize, action: fn(&mut Points) -> Action) {
             () = sweep.wire.strikes() => {}
         }
         reached += usize::from(sweep.wire.has_struck());
+        // What it wrote last is on its way to PostgreSQL still.
+        sleep(Duration::from_millis(50)).await;
+        let leases = sweep.leases().await;
         match action {
             Action::Pause if sweep.wire.has_struck() => {
                 let other = sweep.other_speaker();
                 sweep.wire.lead_to(&other.address());
                 if sweep.ask_to_speak(&mut again).await.is_ok() {
-                    sweep.until_spoken(std::slice::from_ref(&again), PATIENCE).await;
+                    sweep.until_spoken(std::slice::from_ref(&again), &leases, PATIENCE).await;
                 }
                 // What it began before must change nothing that was decided meanwhile.
                 victim.signal(Signal::CONT);
                 sleep(COPING).await;
                 other.kill();
             }
-            Action::Cut(_) => drop(sweep.until_spoken(std::slice::from_ref(&asked), COPING).await),
+            Action::Cut(_) => drop(sweep.until_spoken(std::slice::from_ref(&asked), &leases, COPING).await),
             _ => {}
         }
         victim.kill();
