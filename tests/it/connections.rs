@@ -39,10 +39,16 @@ async fn rest(mut connection: TcpStream) -> String {
     String::from_utf8_lossy(&heard).into_owned()
 }
 
+/// Whether it is there as far as anybody can tell who holds it.
+fn is_open(connection: &TcpStream) -> bool {
+    matches!(connection.try_read(&mut [0; 64]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_dribbling_connections_do_not_keep_a_request_out() {
+    const PLACES: usize = 16;
     // No time-out helps here: only that they make room.
-    let setup = Setup::new().await.with("MISSION_CONTROL_CONNECTIONS", "16").limits(PATIENT);
+    let setup = Setup::new().await.with("MISSION_CONTROL_CONNECTIONS", &PLACES.to_string()).limits(PATIENT);
     let service = setup.start().await;
     let mut dribbling = Vec::new();
     for round in 0..4 {
@@ -60,6 +66,12 @@ async fn hundreds_of_dribbling_connections_do_not_keep_a_request_out() {
             let answer = service.send(own.get(service.url(path))).await;
             assert_eq!(answer.status, StatusCode::OK, "round {round}: {path}");
         }
+        // No more of them are held than there are places.
+        eventually("those that made room to be gone", || {
+            let open = dribbling.iter().filter(|connection| is_open(connection)).count();
+            std::future::ready(if open <= PLACES { Ok(()) } else { Err(format!("{open} are open")) })
+        })
+        .await;
     }
     drop(dribbling);
     service.stop().await;
@@ -80,6 +92,40 @@ async fn a_head_that_does_not_end_ends_the_connection() {
     connection.write_all(b"GET /readyz HTTP/1.1\r\nx-slow: ").await.expect("written");
     while connection.write_all(b"a").await.is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    service.stop().await;
+}
+
+/// What is answered to a body that dribbles and does not end.
+async fn dribbled(service: &Service, length: &str) -> String {
+    let head = request(service, "/login").replace("GET", "POST");
+    let head = head.replace("\r\n\r\n", &format!("\r\n{length}\r\nconnection: close\r\n\r\n"));
+    let (mut reading, mut writing) = connect(service).await.into_split();
+    writing.write_all((head + "6\r\nemail=\r\n").as_bytes()).await.expect("written");
+    let mut heard = Vec::new();
+    let dribbling = async {
+        loop {
+            let _ = writing.write_all(b"1\r\na\r\n").await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    };
+    tokio::select! {
+        // A bound against hanging: it is fifteen seconds.
+        read = tokio::time::timeout(Duration::from_secs(30), reading.read_to_end(&mut heard)) => {
+            let _ = read.expect("an answer");
+        }
+        () = dribbling => {}
+    }
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let service = Setup::new().await.limits(PATIENT).start().await;
+    let (with, without) =
+        tokio::join!(dribbled(&service, "content-length: 500"), dribbled(&service, "transfer-encoding: chunked"));
+    for heard in [with, without] {
+        assert!(heard.starts_with("HTTP/1.1 408 ") && heard.contains("timed_out"), "{heard}");
     }
     service.stop().await;
 }

@@ -138,6 +138,23 @@ async fn the_role_changes_neither_the_schema_nor_what_the_audit_says() {
 }
 
 #[tokio::test]
+async fn what_a_later_migration_makes_is_there_for_the_role_at_once() {
+    let setup = Setup::new().await;
+    let mut connection = limited(setup.straight()).await.connect().await.expect("the database");
+    let mut owner = setup.straight().connect().await.expect("the database");
+    attempt(&mut owner, "create table later (id bigserial primary key, note text)").await.expect("a table");
+    for statement in [
+        "insert into later (note) values ('one')",
+        "select * from later",
+        "update later set note = 'another'",
+        "delete from later",
+    ] {
+        attempt(&mut connection, statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+    is_refused(&mut connection, "drop table later").await;
+}
+
+#[tokio::test]
 async fn a_migration_that_the_role_may_not_apply_says_who_may() {
     let setup = Setup::new().await;
     let mut owner = setup.straight().connect().await.expect("the database");

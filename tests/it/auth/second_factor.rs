@@ -173,6 +173,33 @@ async fn wrong_codes_are_throttled_and_the_password_forgives_none() {
 }
 
 #[tokio::test]
+async fn wrong_codes_for_many_people_count_for_the_network_they_come_from() {
+    let service = Service::start().await;
+    let people: Vec<String> = (0..7).map(|number| format!("person-{number}@example.com")).collect();
+    for email in &people {
+        let mut browser = Browser::of(&service, email, Role::Viewer).await;
+        authenticator::set(&service, &mut browser).await;
+    }
+    // A window of its own.
+    service.clock.advance(Duration::from_mins(11));
+    let mut halves = Vec::new();
+    for email in &people {
+        let mut browser = Browser::new(&service);
+        assert_eq!(browser.submit("/login", &[("email", email), ("password", PASSWORD)]).await, CODE);
+        halves.push(browser);
+    }
+    let mut answers = Vec::new();
+    for browser in &mut halves {
+        // As many as each account allows.
+        for _ in 0..5 {
+            answers.push(browser.post(CODE, &[("code", "000000")]).await.status.as_u16());
+        }
+    }
+    assert_eq!(answers, [vec![401; 30], vec![429; 5]].concat());
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_recovery_code_opens_once() {
     let service = Service::start().await;
     let (_, _, codes) = guarded(&service).await;

@@ -201,6 +201,58 @@ async fn a_body_that_does_not_come_in_time_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_head_that_does_not_come_in_time_is_not_waited_for() {
+    let site = Site::start().await;
+    let stream = connect(&site, "POST ").await;
+    // A bound against hanging: it is ten seconds.
+    let ending = tokio::time::timeout(Duration::from_secs(30), first_line(stream)).await;
+    assert_eq!(ending.expect("the connection ends"), "");
+    site.stop().await;
+}
+
+/// Whether a new connection gets an answer at all.
+async fn is_let_in(site: &Site) -> bool {
+    let mut stream = TcpStream::connect(site.address()).await.expect("a connection");
+    // Whoever is not let in may be cut off before it has asked.
+    let _ = stream.write_all(head(0).as_bytes()).await;
+    matches!(stream.read(&mut [0; 1]).await, Ok(1))
+}
+
+#[tokio::test]
+async fn one_peer_does_not_take_all_connections() {
+    let site = Site::start().await;
+    let mut held = Vec::new();
+    for _ in 0..32 {
+        held.push(connect(&site, "").await);
+    }
+    assert!(!is_let_in(&site).await, "it has enough");
+    held.pop();
+    eventually("a place for another", || async {
+        if is_let_in(&site).await { Ok(()) } else { Err("it is cut off".to_owned()) }
+    })
+    .await;
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_takes_no_more_connections_than_there_are() {
+    let trusting = json!({ "webhookSecurity": { "trustedProxyIPs": ["127.0.0.1"] } });
+    let site = Plan::new(&trusting).await.start().await;
+    let mut held = Vec::new();
+    for _ in 0..256 {
+        held.push(connect(&site, "").await);
+    }
+    let mut waiting = connect(&site, &head(0)).await;
+    let mut first = [0; 1];
+    // Nothing comes of it however long it waits; a slow machine only makes this see less.
+    let early = tokio::time::timeout(Duration::from_millis(500), waiting.read(&mut first)).await;
+    assert!(early.is_err(), "all are taken: {early:?}");
+    held.pop();
+    assert!(matches!(waiting.read(&mut first).await, Ok(1)), "one made room");
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let site = Site::start().await;
     let large = format!("POST {PATH} HTTP/1.1\r\nHost: a\r\nX-Large: {}\r\n\r\n", "a".repeat(20_000));

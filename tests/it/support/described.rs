@@ -68,10 +68,20 @@ fn fits(template: &str, path: &str) -> bool {
         && template.zip(path).all(|(part, given)| part == given || (part.starts_with('{') && !given.is_empty()))
 }
 
+fn has_members(document: &Value, shape: &Value) -> bool {
+    let parts = ["allOf", "oneOf", "anyOf"].into_iter().flat_map(|kind| shape[kind].as_array().into_iter().flatten());
+    let named = shape["$ref"].as_str().and_then(|name| document.pointer(&name[1..]));
+    shape["properties"].is_object() || parts.chain(named).any(|part| has_members(document, part))
+}
+
 /// A shape of the document, with everything that it refers to.
 fn validator(pointer: &str) -> Validator {
     let mut schema = DOCUMENT.clone();
     // A reference is a URI, in which braces stand encoded.
     schema["$ref"] = json!(pointer.replace('{', "%7B").replace('}', "%7D"));
+    // What is not described is not told. Problems say more, by their code; what has no members described may have any.
+    if !pointer.contains("problem+json") && has_members(&DOCUMENT, DOCUMENT.pointer(&pointer[1..]).expect("a shape")) {
+        schema["unevaluatedProperties"] = json!(false);
+    }
     jsonschema::draft202012::new(&schema).unwrap_or_else(|error| panic!("{pointer}: {error}"))
 }

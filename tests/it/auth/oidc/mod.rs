@@ -6,14 +6,14 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use self::provider::{CLIENT_ID, CLIENT_SECRET, Fault, Person, Provider};
-use crate::support::log;
+use super::logs::Lines;
 use crate::support::service::{Answer, Service, Setup, eventually};
 use mission_control::auth::Role;
 
 const GRACE: Person = Person {
     subject: "4711",
     email: Some("grace@example.com"),
-    email_verified: true,
+    email_verified: Some(true),
     groups: Value::Null,
     amr: Vec::new(),
     shown_ago: Some(0),
@@ -153,7 +153,7 @@ async fn a_person_of_the_provider_gets_an_account_with_the_role_of_their_groups(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_with_a_verified_address_becomes_theirs_and_no_other() {
-    let provider = Provider::start(Person { email_verified: false, ..grace(&["ops"]) }).await;
+    let provider = Provider::start(grace(&["ops"])).await;
     let service = started(&provider).await;
     service.person("grace@example.com", Role::Viewer).await;
     service.person("disabled@example.com", Role::Viewer).await;
@@ -162,10 +162,13 @@ async fn an_account_with_a_verified_address_becomes_theirs_and_no_other() {
         .await
         .expect("disabled");
 
-    // What anybody may write about themselves proves nothing.
-    let refused = Browser::default().sign_in(&service).await;
-    assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    assert!(refused.text.contains("vouches for no email address"), "{}", refused.text);
+    // What anybody may write about themselves proves nothing, whether the provider says so or says nothing.
+    for email_verified in [Some(false), None] {
+        provider.vouch_for(Person { email_verified, ..grace(&["ops"]) });
+        let refused = Browser::default().sign_in(&service).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{email_verified:?}");
+        assert!(refused.text.contains("vouches for no email address"), "{}", refused.text);
+    }
 
     provider.vouch_for(grace(&["ops"]));
     assert_eq!(Browser::default().sign_in(&service).await.status, StatusCode::SEE_OTHER);
@@ -246,6 +249,22 @@ async fn an_answer_counts_once_and_in_the_browser_that_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_network_has_thirty_answers_that_were_not_believed_in_ten_minutes() {
+    let provider = Provider::start(grace(&["ops"])).await;
+    let service = started(&provider).await;
+    assert_eq!(Browser::default().sign_in(&service).await.status, StatusCode::SEE_OTHER, "a sound one counts nothing");
+    provider.break_by(Fault::NoToken);
+    for number in 0..30 {
+        assert_eq!(Browser::default().sign_in(&service).await.status, StatusCode::UNAUTHORIZED, "{number}");
+    }
+    let exchanges = provider.exchanges();
+    let blocked = Browser::default().sign_in(&service).await;
+    assert_eq!((blocked.status, blocked.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, Some("600")));
+    assert_eq!(provider.exchanges(), exchanges, "nobody asked the provider");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_other_site_begins_it_and_nobody_is_sent_elsewhere_by_it() {
     let provider = Provider::start(grace(&["ops"])).await;
     let service = started(&provider).await;
@@ -290,8 +309,32 @@ async fn a_provider_that_is_away_or_changes_its_key_is_told_and_gone_on_with() {
     provider.change_key();
     assert_eq!(browser.sign_in(&service).await.status, StatusCode::SEE_OTHER, "its new key was asked for");
     service.stop().await;
-    let log = log::text();
-    assert!(!log.contains(CLIENT_SECRET) && !log.contains("an-access-token"), "neither secret nor token is logged");
+}
+
+#[tokio::test]
+async fn nothing_that_would_let_somebody_in_is_told_even_at_trace() {
+    let provider = Provider::start(grace(&["ops"])).await;
+    let service = started(&provider).await;
+    let lines = Lines::default();
+    let logging = lines.listen();
+    let mut browser = Browser::default();
+    assert_eq!(browser.sign_in(&service).await.status, StatusCode::SEE_OTHER);
+    for fault in [Fault::Nonce, Fault::Changed, Fault::NoToken, Fault::Broken] {
+        provider.break_by(fault);
+        assert!(!Browser::default().sign_in(&service).await.status.is_redirection(), "{fault:?}");
+    }
+    drop(logging);
+    service.stop().await;
+    // The test's own browser tells which addresses it goes to.
+    let told: String =
+        lines.text().lines().filter(|line| line.contains("mission_control") || line.contains("request{")).collect();
+    assert!(told.contains("auth.verified") && told.contains("auth.failed"), "the log is one: {told}");
+    let mut secrets = provider.secrets();
+    secrets.extend(browser.cookies.into_iter().map(|(_, value)| value));
+    assert!(secrets.len() > 10, "{secrets:?}");
+    for secret in secrets {
+        assert!(!told.contains(&secret), "{secret} is in {told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

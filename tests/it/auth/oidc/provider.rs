@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 pub(super) const CLIENT_ID: &str = "mission-control";
+const ACCESS_TOKEN: &str = "an-access-token";
 pub(super) const CLIENT_SECRET: &str = "the-secret-of-the-client-at-the-provider";
 
 /// Whom it vouches for, and how.
@@ -24,7 +25,8 @@ pub(super) const CLIENT_SECRET: &str = "the-secret-of-the-client-at-the-provider
 pub(super) struct Person {
     pub(super) subject: &'static str,
     pub(super) email: Option<&'static str>,
-    pub(super) email_verified: bool,
+    /// Whether it made sure of the address; `None`: it does not say.
+    pub(super) email_verified: Option<bool>,
     pub(super) groups: Value,
     pub(super) amr: Vec<&'static str>,
     /// How many seconds ago they showed who they are; `None`: it does not say.
@@ -37,10 +39,14 @@ pub(super) enum Fault {
     None,
     /// Another client's token.
     Audience,
+    /// One for us and for another client, which could have passed it on.
+    SharedAudience,
     /// Another provider's.
     Issuer,
     /// Another sign-in's.
     Nonce,
+    /// Any sign-in's: it does not say of which.
+    NoNonce,
     /// It is over.
     Expired,
     /// Nobody signed it.
@@ -64,10 +70,12 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const UNSOUND: [Self; 10] = [
+    pub(super) const UNSOUND: [Self; 12] = [
         Self::Audience,
+        Self::SharedAudience,
         Self::Issuer,
         Self::Nonce,
+        Self::NoNonce,
         Self::Expired,
         Self::Unsigned,
         Self::OtherKey,
@@ -94,6 +102,8 @@ struct Inner {
     fault: Fault,
     /// Codes that were given and not taken.
     codes: Vec<(String, Asked)>,
+    /// What nobody else may hear of: it would open a session, or help to.
+    secrets: Vec<String>,
     /// What the browser asked last, and how often tokens were asked for.
     last: Value,
     exchanges: usize,
@@ -113,6 +123,7 @@ impl Provider {
             person,
             fault: Fault::None,
             codes: Vec::new(),
+            secrets: vec![CLIENT_SECRET.to_owned(), ACCESS_TOKEN.to_owned()],
             last: Value::Null,
             exchanges: 0,
         };
@@ -156,6 +167,11 @@ impl Provider {
         self.lock().last.clone()
     }
 
+    /// Everything secret that went to and fro.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        self.lock().secrets.clone()
+    }
+
     pub(super) fn exchanges(&self) -> usize {
         self.lock().exchanges
     }
@@ -197,9 +213,10 @@ async fn keys(State(provider): State<Provider>) -> Response {
 async fn authorize(State(provider): State<Provider>, Query(asked): Query<Value>) -> Redirect {
     let mut inner = provider.lock();
     let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
-    let code = format!("code-{}", inner.codes.len() + inner.exchanges);
+    let code = format!("authorization-code-{}", inner.codes.len() + inner.exchanges);
     let given = Asked { redirect_uri: text("redirect_uri"), nonce: text("nonce"), challenge: text("code_challenge") };
     let back = format!("{}?code={code}&state={}", given.redirect_uri, text("state"));
+    inner.secrets.extend([code.clone(), given.nonce.clone(), text("state")]);
     inner.codes.push((code, given));
     inner.last = asked;
     Redirect::to(&back)
@@ -229,9 +246,11 @@ async fn token(State(provider): State<Provider>, headers: HeaderMap, RawForm(for
     let Some(asked) = asked.filter(|asked| is_client && proves(asked)) else {
         return (StatusCode::BAD_REQUEST, axum::Json(json!({ "error": "invalid_grant" }))).into_response();
     };
-    let mut answer = json!({ "access_token": "an-access-token", "token_type": "Bearer", "expires_in": 60 });
+    let mut answer = json!({ "access_token": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": 60 });
     if inner.fault != Fault::NoToken {
-        answer["id_token"] = json!(id_token(&inner, &asked));
+        let id_token = id_token(&inner, &asked);
+        inner.secrets.extend([field("code_verifier").to_owned(), id_token.clone()]);
+        answer["id_token"] = json!(id_token);
     }
     axum::Json(answer).into_response()
 }
@@ -241,15 +260,26 @@ fn id_token(inner: &Inner, asked: &Asked) -> String {
     let now = now();
     let mut claims = json!({
         "iss": if *fault == Fault::Issuer { "http://127.0.0.1:1" } else { base },
-        "aud": if *fault == Fault::Audience { "somebody-else" } else { CLIENT_ID },
+        "aud": match fault {
+            Fault::Audience => json!("somebody-else"),
+            Fault::SharedAudience => json!([CLIENT_ID, "somebody-else"]),
+            _ => json!(CLIENT_ID),
+        },
         "nonce": if *fault == Fault::Nonce { "another" } else { &asked.nonce },
         "sub": person.subject, "iat": now, "name": "Grace <b>Hopper</b>",
         "exp": if *fault == Fault::Expired { now - 60 } else { now + 60 },
         "groups": person.groups, "amr": person.amr,
     });
+    match fault {
+        Fault::NoNonce => drop(claims.as_object_mut().and_then(|claims| claims.remove("nonce"))),
+        Fault::SharedAudience => claims["azp"] = json!(CLIENT_ID),
+        _ => {}
+    }
     if let Some(email) = person.email {
         claims["email"] = json!(email);
-        claims["email_verified"] = json!(person.email_verified);
+        if let Some(verified) = person.email_verified {
+            claims["email_verified"] = json!(verified);
+        }
     }
     if let Some(ago) = person.shown_ago {
         claims["auth_time"] = json!(now - ago);
