@@ -130,11 +130,10 @@ fn required(field: &str, text: &str) -> Result<String, Problem> {
 }
 
 fn optional(field: &str, text: Option<String>) -> Result<Option<String>, Problem> {
-    let text = text.map(|text| text.trim().replace('\0', "")).filter(|text| !text.is_empty());
     if text.as_ref().is_some_and(|text| text.chars().count() > REASON_LIMIT) {
         return Err(wrong(field, &format!("Keep it under {REASON_LIMIT} characters.")));
     }
-    Ok(text)
+    Ok(text.map(|text| text.trim().replace('\0', "")).filter(|text| !text.is_empty()))
 }
 
 fn wrong(field: &str, message: &str) -> Problem {

@@ -26,7 +26,7 @@ pub(super) struct AuditQuery {
     pub(super) to: String,
     pub(super) correlation: String,
     pub(super) cursor: String,
-    pub(super) limit: String,
+    pub(super) limit: Option<String>,
     #[serde(flatten)]
     pub(super) unknown: BTreeMap<String, String>,
 }
@@ -71,8 +71,11 @@ impl AuditQuery {
         read("to", &self.to, written_as, to.is_some());
         let after = self.cursor.parse().ok();
         read("cursor", &self.cursor, "Take it from `nextCursor`.", after.is_some());
-        let limit = self.limit.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit));
-        read("limit", &self.limit, &format!("A page has 1 to {PAGE_LIMIT} lines."), limit.is_some());
+        let limit =
+            self.limit.as_ref().map(|limit| limit.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit)));
+        if limit == Some(None) {
+            problems.push(FieldProblem::new("limit", format!("A page has 1 to {PAGE_LIMIT} lines.")));
+        }
         let filter = Filter {
             actor: given(&self.actor),
             action: given(&self.action),
@@ -82,7 +85,7 @@ impl AuditQuery {
             correlation_id: given(&self.correlation),
             search: given(&self.q),
         };
-        Asked { filter, after, limit: limit.unwrap_or(DEFAULT_LIMIT) }
+        Asked { filter, after, limit: limit.flatten().unwrap_or(DEFAULT_LIMIT) }
     }
 
     /// Whether nothing is filtered.
@@ -161,5 +164,6 @@ mod tests {
         let refused = wrong.strict().err().expect("refused");
         let fields: Vec<_> = refused.details.iter().map(|problem| problem.field.as_str()).collect();
         assert_eq!(fields, ["from", "to", "cursor", "limit", "actr"]);
+        assert!(query("limit=").strict().is_err(), "no number is none");
     }
 }

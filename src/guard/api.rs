@@ -122,15 +122,12 @@ async fn release(
 
 /// The reason that a person gave, or who it was.
 pub(crate) fn reason(text: &str, name: &str) -> Result<String, Problem> {
-    let text = text.trim().replace('\0', "");
-    match text.chars().count() {
-        0 => Ok(format!("Held by {name}")),
-        1..=REASON_LIMIT => Ok(text),
-        _ => {
-            let message = format!("Keep it under {REASON_LIMIT} characters.");
-            Err(Problem::invalid_fields(vec![FieldProblem::new("reason", message)]))
-        }
+    if text.chars().count() > REASON_LIMIT {
+        let message = format!("Keep it under {REASON_LIMIT} characters.");
+        return Err(Problem::invalid_fields(vec![FieldProblem::new("reason", message)]));
     }
+    let text = text.trim().replace('\0', "");
+    Ok(if text.is_empty() { format!("Held by {name}") } else { text })
 }
 
 fn document(hold: Hold) -> HoldDocument {

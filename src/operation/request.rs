@@ -89,15 +89,14 @@ impl Request {
 }
 
 fn parse_note(text: &str) -> Result<Option<String>, String> {
-    let text = text.trim();
+    let count = text.chars().count();
+    if count > NOTE_LIMIT {
+        return Err(format!("The note has {count} characters. Keep it under {NOTE_LIMIT}."));
+    }
     if text.contains('\0') {
         return Err("The note contains a NUL character. Remove it.".to_owned());
     }
-    match text.chars().count() {
-        0 => Ok(None),
-        1..=NOTE_LIMIT => Ok(Some(text.to_owned())),
-        count => Err(format!("The note has {count} characters. Keep it under {NOTE_LIMIT}.")),
-    }
+    Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
 /// The members of an object, and what is wrong with them.

@@ -136,12 +136,13 @@ impl VaultName {
     /// The value as it is kept: trimmed, and of the form that its name asks for.
     #[expect(clippy::disallowed_methods, reason = "the form of a value is checked where it enters")]
     pub(super) fn parse_value(self, value: &SecretString) -> Result<SecretString, InvalidSecret> {
-        let text = value.expose_secret().trim();
-        if text.is_empty() {
-            return Err(InvalidSecret::Empty);
-        }
+        let text = value.expose_secret();
         if text.len() > LONGEST {
             return Err(InvalidSecret::TooLong);
+        }
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(InvalidSecret::Empty);
         }
         if text.chars().any(char::is_control) {
             return Err(InvalidSecret::NotPrintable);

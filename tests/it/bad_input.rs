@@ -363,6 +363,32 @@ async fn what_does_not_exist_here_is_404() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn blanks_count_as_much_as_what_they_stand_around() {
+    let caller = Caller::start().await;
+    let asked = caller.send_json(json!({ "to": "+14155550132", "message": "Hello" })).await.json();
+    let operation = format!("/api/operations/{}", text(&asked["operationId"]));
+    let around = |text: &str, longest: usize| format!("{text}{}", " ".repeat(longest));
+    for (method, path, body) in [
+        (Method::POST, SEND, json!({ "to": "+14155550132", "message": "Hello", "note": around("a", 500) })),
+        (
+            Method::POST,
+            &format!("{operation}/reject"),
+            json!({ "digest": asked["digest"], "reason": around("a", 500) }),
+        ),
+        (Method::POST, &format!("{operation}/cancel"), json!({ "reason": around("", 501) })),
+        (Method::PUT, "/api/hold", json!({ "reason": around("", 501) })),
+        (Method::PUT, "/api/vault/elevenlabs_api_key", json!({ "value": around("sk_1", 512) })),
+    ] {
+        let request = caller.service.request(method, path, &caller.token).json(&body);
+        let answer = caller.service.send(request).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.text);
+    }
+    assert_eq!(caller.get("/api/audit?limit=").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(caller.operations().await, 1);
+    caller.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_queries_wrong_methods_and_unknown_hosts() {
     let caller = Caller::start().await;
     for (query, code, remedy) in [
