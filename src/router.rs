@@ -1,6 +1,8 @@
 //! Every address, in three groups: open to anybody, for those who sign in, and for Twilio. Who may come to each stands
 //! beside it, where it is made; `tests/data/routes.txt` lists all of them.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::http::StatusCode;
 use tower_http::timeout::TimeoutLayer;
@@ -13,9 +15,9 @@ use crate::{
     vault, web,
 };
 
-/// The whole service as one router.
-pub(crate) fn router(app: &AppState) -> Router {
-    let bounded = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, web::REQUEST_TIMEOUT);
+/// The whole service as one router, which gives up on an answer after `patience`.
+pub(crate) fn router(app: &AppState, patience: Duration) -> Router {
+    let bounded = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, patience);
     let Groups { open, signed_in, waiting, twilio } = Groups::new();
     let open = access::guard(open, app).into_router();
     let signed_in = access::guard(signed_in, app).into_router().layer(bounded);

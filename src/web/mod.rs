@@ -20,7 +20,6 @@ mod size;
 pub(crate) mod text;
 pub(crate) mod views;
 
-use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -32,10 +31,6 @@ use crate::config::Mode;
 use crate::error::Problem;
 use crate::metrics::requests;
 use crate::state::AppState;
-
-/// Longest a handler may take; past this the caller hears 503 and may repeat with the same key.
-/// `Prefer: wait` and streams are routed outside.
-pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The layers around every route, the outermost first:
 ///

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mission_control::auth::Role;
 use mission_control::web::server::Limits;
 use reqwest::StatusCode;
+use sqlx::Connection as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -16,7 +17,7 @@ const NEVER: Duration = Duration::from_hours(1);
 /// Long enough for whoever does what is expected of them, and not worth a wait.
 const SOON: Duration = Duration::from_millis(200);
 
-const PATIENT: Limits = Limits { head: NEVER, idle: NEVER, write: NEVER };
+const PATIENT: Limits = Limits { head: NEVER, idle: NEVER, write: NEVER, answer: NEVER };
 
 async fn connect(service: &Service) -> TcpStream {
     TcpStream::connect(host(service)).await.expect("a connection")
@@ -170,6 +171,37 @@ async fn whoever_does_not_read_the_answer_is_cut_off() {
     let _ = connection.read_to_end(&mut heard).await;
     assert!(answers(&String::from_utf8_lossy(&heard)) < ASKED);
     assert_eq!(service.send(service.client().get(service.url("/healthz"))).await.status, StatusCode::OK);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_takes_too_long_is_not_waited_for_and_may_be_asked_again() {
+    let service = Setup::new().await.limits(Limits { answer: SOON, ..PATIENT }).start().await;
+    let token = service.token("ada@example.com", Role::Admin).await;
+    let asked = service.ask(&token, "+14155550132", "Hello").await;
+    let mut direct = service.direct().await;
+    let mut held_up = direct.begin().await.expect("a transaction");
+    // Who only reads is not held up: the time is up in the middle of the approval.
+    sqlx::query("lock table operations in share mode").execute(&mut *held_up).await.expect("locked");
+    let late = service.approve(&token, &asked).await;
+    assert_eq!((late.status, &*late.code()), (StatusCode::SERVICE_UNAVAILABLE, "timed_out"), "{}", late.text);
+    assert_eq!(late.header("retry-after"), Some("1"));
+    held_up.rollback().await.expect("unlocked");
+    // Whoever repeats it, as the answer says, has decided once.
+    for _ in 0..2 {
+        eventually("an answer in time", || async {
+            let answer = service.approve(&token, &asked).await;
+            if answer.status == StatusCode::OK { Ok(()) } else { Err(answer.text) }
+        })
+        .await;
+    }
+    eventually("the message", || async {
+        let sent = service.accepted().await.len();
+        if sent == 1 { Ok(()) } else { Err(format!("{sent} were sent")) }
+    })
+    .await;
+    let decided = sqlx::query_scalar("select count(*) from decisions").fetch_one(&mut direct).await;
+    assert_eq!(decided.ok(), Some(1_i64));
     service.stop().await;
 }
 

@@ -52,7 +52,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A full house is told once in this time.
 const TOLD_AGAIN: Duration = Duration::from_mins(1);
 
-/// How long a place may be held without anything coming of it.
+/// How long a place may be held without anything coming of it, and an answer may be worked on.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// From the first byte of a request's head to its last; also from the connection to the first head.
@@ -62,12 +62,19 @@ pub struct Limits {
     /// Without a byte of an answer being taken. The system takes none until a good part of its buffer was read, so that
     /// reading byte by byte does not help.
     pub write: Duration,
+    /// Longest a handler may take; past this the caller hears 503 and may repeat with the same key. What waits
+    /// (`Prefer: wait`) or streams is routed outside.
+    pub answer: Duration,
 }
 
 impl Limits {
     /// What a service runs with.
-    pub const RECOMMENDED: Self =
-        Self { head: Duration::from_secs(10), idle: Duration::from_secs(75), write: Duration::from_secs(30) };
+    pub const RECOMMENDED: Self = Self {
+        head: Duration::from_secs(10),
+        idle: Duration::from_secs(75),
+        write: Duration::from_secs(30),
+        answer: Duration::from_secs(15),
+    };
 }
 
 /// A listener that has not begun.

@@ -181,8 +181,12 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { head: Duration::from_secs(100), idle: Duration::from_secs(200), write: Duration::from_mins(5) };
+    const LIMITS: Limits = Limits {
+        head: Duration::from_secs(100),
+        idle: Duration::from_secs(200),
+        write: Duration::from_mins(5),
+        answer: Duration::from_secs(15),
+    };
 
     /// How long it has from now, to the hundred seconds: nothing here takes a second.
     fn left(seat: &Seat) -> Option<u64> {
