@@ -20,7 +20,6 @@ mod size;
 pub(crate) mod text;
 pub(crate) mod views;
 
-
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;

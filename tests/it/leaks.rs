@@ -135,8 +135,9 @@ async fn join(client: &Client, url: &str, environment: &[(&str, &str)]) -> Vec<C
     let (status, offered, _) = otto.post(&format!("{}/offer", authenticator::PATH), &[]).await;
     assert_eq!(status, StatusCode::OK, "{offered}");
     let secret = textarea(&offered, "secret");
-    let code = Authenticator::of(&secret).code(&Clock::System);
-    let (status, set, _) = otto.post(&format!("{}/set", authenticator::PATH), &[("code", &code)]).await;
+    let (app, clock) = (Authenticator::of(&secret), Clock::manual());
+    let shown = app.code(&clock);
+    let (status, set, _) = otto.post(&format!("{}/set", authenticator::PATH), &[("code", &shown)]).await;
     assert_eq!(status, StatusCode::OK, "{set}");
     let codes = textarea(&set, "codes");
     let code = codes.lines().next().expect("a code");
@@ -144,9 +145,16 @@ async fn join(client: &Client, url: &str, environment: &[(&str, &str)]) -> Vec<C
     let (.., half) = otto.post("/login", &[("email", "otto@localhost"), ("password", PASSWORD_OF_OTTO)]).await;
     let half = half.expect("half a session");
     let mut later = Person { client: client.clone(), url: url.to_owned(), cookie: half.clone() };
+    let (status, ..) = later.post("/login/code", &[("code", &shown)]).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "a code counts once");
     let (status, told, whole) = later.post("/login/code", &[("code", code)]).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{told}");
     later.cookie = whole.expect("a session");
+    let (.., another) = otto.post("/login", &[("email", "otto@localhost"), ("password", PASSWORD_OF_OTTO)]).await;
+    otto.cookie = another.expect("half a session");
+    let shown_next = app.next_code(&clock);
+    let (status, told, _) = otto.post("/login/code", &[("code", &shown_next)]).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{told}");
     let reset = user(&["reset-password", "--email", "otto@localhost"]);
     let value = |cookie: &str| cookie.split_once('=').expect("a cookie").1.to_owned();
     vec![
@@ -154,6 +162,8 @@ async fn join(client: &Client, url: &str, environment: &[(&str, &str)]) -> Vec<C
         Canary::new("password that a command made", reset),
         Canary::new("password of somebody who joined", PASSWORD_OF_OTTO),
         Canary::new("secret of a second factor", secret.replace(' ', "")),
+        Canary::short("code of a second factor", shown),
+        Canary::short("code of a second factor that signed in", shown_next),
         Canary::new("recovery code", code),
         Canary::new("recovery code, as it is counted", code.replace('-', "")),
         Canary::new("session of somebody who joined", value(&otto.cookie)),

@@ -35,11 +35,18 @@ const FALSE_REFERENCE: &str = "false-reference-canary-0000000000000000000000";
 pub(crate) struct Canary {
     pub(crate) name: &'static str,
     value: String,
+    /// Few digits: as a part of another number, or of a fraction of a second, they are there by chance.
+    is_short: bool,
 }
 
 impl Canary {
     pub(crate) fn new(name: &'static str, value: impl Into<String>) -> Self {
-        Self { name, value: value.into() }
+        Self { name, value: value.into(), is_short: false }
+    }
+
+    /// A code of so few digits that it counts only where it stands for itself.
+    pub(crate) fn short(name: &'static str, value: impl Into<String>) -> Self {
+        Self { name, value: value.into(), is_short: true }
     }
 
     /// The forms in which it could be read: as it is, and as hexadecimal digits or base64 of its bytes.
@@ -53,13 +60,21 @@ impl Canary {
 
     pub(crate) fn assert_not_in(&self, place: &str, content: &str) {
         for form in self.forms() {
-            if let Some(at) = content.find(&form) {
+            let mut found = content.match_indices(&form).map(|(at, _)| at);
+            if let Some(at) = found.find(|at| !self.is_short || stands_alone(content, *at, form.len())) {
                 let around: String =
                     content[..at].chars().rev().take(80).collect::<Vec<_>>().into_iter().rev().collect();
                 panic!("the {} is in {place}, after: {around}", self.name);
             }
         }
     }
+}
+
+/// Whether the digits at this place belong to no longer number.
+fn stands_alone(content: &str, at: usize, length: usize) -> bool {
+    let (before, after) = (content[..at].chars().next_back(), content[at + length..].chars().next());
+    before.is_none_or(|before| before != '.' && !before.is_ascii_digit())
+        && after.is_none_or(|after| !after.is_ascii_digit())
 }
 
 /// Everything that was answered.
