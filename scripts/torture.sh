@@ -16,5 +16,5 @@ status=0
 MISSION_CONTROL_TORTURE=full cargo test --test it -- --nocapture --test-threads=1 "${proofs[@]}" 2>&1 | tee "$log" || status=$?
 echo
 echo "What it came to:"
-grep -aE '^(model|sweep|provider_faults|histories|clips|browser|schemathesis)[ :]|^test result' "$log" || true
+grep -aoE '(^|\.\.\. )(model|sweep|provider_faults|histories|clips|browser|schemathesis)[ :].*|^test result.*' "$log" | sed 's/^\.\.\. //' || true
 exit "$status"
