@@ -1,23 +1,22 @@
 //! Every address, in three groups: open to anybody, for those who sign in, and for Twilio. Who may come to each stands
 //! beside it, where it is made; `tests/data/routes.txt` lists all of them.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::http::StatusCode;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{self, Access, Route, Routes};
 use crate::state::AppState;
+use crate::web::server::Limits;
 use crate::web::{assets, health, preferences};
 use crate::{
     approval, audit, auth, callback, gateway, guard, integrations, live, metrics, openapi, operation, settings, speech,
     vault, web,
 };
 
-/// The whole service as one router, which gives up on an answer after `patience`.
-pub(crate) fn router(app: &AppState, patience: Duration) -> Router {
-    let bounded = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, patience);
+/// The whole service as one router, which waits for a body and for an answer within these limits.
+pub(crate) fn router(app: &AppState, limits: Limits) -> Router {
+    let bounded = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits.answer);
     let Groups { open, signed_in, waiting, twilio } = Groups::new();
     let open = access::guard(open, app).into_router();
     let signed_in = access::guard(signed_in, app).into_router().layer(bounded);
@@ -25,7 +24,7 @@ pub(crate) fn router(app: &AppState, patience: Duration) -> Router {
     let twilio = access::guard(twilio, app).into_router().layer(bounded);
     // No other site can act in a person's name.
     let all = open.merge(web::same_origin(signed_in.merge(waiting), app)).merge(twilio);
-    web::manners(all, app).with_state(app.clone())
+    web::manners(all, app, limits.body).with_state(app.clone())
 }
 
 /// Every address, and who may come to it.

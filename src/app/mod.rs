@@ -70,7 +70,7 @@ pub struct Start {
     pub pace: Pace,
     /// What a password hash costs.
     pub password_cost: Cost,
-    /// How long a connection may be held without anything coming of it, and an answer may take.
+    /// How long requests and answers may take.
     pub limits: Limits,
 }
 
@@ -122,8 +122,8 @@ impl Running {
         let ready = Arc::new(OnceLock::new());
         let Start { config, listener, database, clock, pace, password_cost, limits } = start;
         let (connections, https) = (config.connections.get(), Https(public_url.is_https()));
-        let (public, patience) = (public_url.clone(), limits.answer);
-        let starting = Starting { config, database, clock, pace, password_cost, address, public_url: public, patience };
+        let starting =
+            Starting { config, database, clock, pace, password_cost, limits, address, public_url: public_url.clone() };
 
         let before = web::starting(starting.config.mode, https);
         let gate = Gate { before, ready: Arc::clone(&ready) };
@@ -220,10 +220,9 @@ struct Starting {
     clock: Clock,
     pace: Pace,
     password_cost: Cost,
+    limits: Limits,
     address: SocketAddr,
     public_url: PublicUrl,
-    /// How long an answer may take.
-    patience: Duration,
 }
 
 impl Starting {
@@ -234,7 +233,7 @@ impl Starting {
         loop {
             match self.build(db.clone(), stopping.clone()).await {
                 Ok(Built { service, fence, outbox, first_admin }) => {
-                    let router = router::router(&service.app, self.patience);
+                    let router = router::router(&service.app, self.limits);
                     let sandbox_url = service.emulator.as_ref().map(Emulator::base_url);
                     set_to_work(&service.app, fence, outbox);
                     let hearing = changes::hear_others(

@@ -24,9 +24,6 @@ const CONNECTIONS: usize = 256;
 /// Most connections of one peer that is no trusted proxy: a peer cannot take all of them.
 const CONNECTIONS_OF_ONE: usize = 32;
 
-/// Longest wait for the head of a request, also of the next one on a connection.
-const HEAD_TIME: Duration = Duration::from_secs(10);
-
 /// Largest head of a request in bytes; Twilio's is under one KiB.
 const HEAD_BYTES: usize = 16 * 1024;
 
@@ -141,13 +138,14 @@ impl Door {
 async fn serve(stream: TcpStream, peer: IpAddr, gateway: Gateway, stopping: CancellationToken) {
     // Answers are small: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    let head_time = gateway.limits().head_time;
     let service = service_fn(|request: Request<Incoming>| {
         let gateway = gateway.clone();
         async move { Ok::<_, Infallible>(gateway.answer(peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(head_time)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
         .serve_connection(TokioIo::new(stream), service);

@@ -57,13 +57,20 @@ pub struct Limits {
     pub in_flight: usize,
     /// Bytes of a body.
     pub body_bytes: usize,
+    /// Longest wait for the head of a request, also of the next one on a connection.
+    pub head_time: Duration,
     /// Time for a body to come.
     pub body_time: Duration,
 }
 
 impl Limits {
     /// Far more than Twilio needs.
-    pub const STANDARD: Self = Self { in_flight: 8, body_bytes: 64 * 1024, body_time: Duration::from_secs(5) };
+    pub const STANDARD: Self = Self {
+        in_flight: 8,
+        body_bytes: 64 * 1024,
+        head_time: Duration::from_secs(10),
+        body_time: Duration::from_secs(5),
+    };
 }
 
 /// A gateway that answers requests.
@@ -204,6 +211,11 @@ impl Gateway {
 
     pub(super) fn settings(&self) -> &VoiceCall {
         &self.0.voice_call
+    }
+
+    /// How much it takes.
+    pub(super) fn limits(&self) -> Limits {
+        self.0.limits
     }
 
     pub(super) fn calls(&self) -> &Calls {

@@ -65,7 +65,8 @@ pub(super) async fn run(command: &str, patience: Duration) -> Result<Zeroizing<S
 /// Whether the command needs nothing of it: our settings, and the secrets among them. The rest says where its own keys are.
 fn is_ours(variable: &OsStr) -> bool {
     let name = variable.to_string_lossy();
-    name == "DATABASE_URL" || ["MISSION_CONTROL_", "TWILIO_", "ELEVENLABS_"].iter().any(|ours| name.starts_with(ours))
+    ["DATABASE_URL", "PGPASSWORD"].contains(&&*name)
+        || ["MISSION_CONTROL_", "TWILIO_", "ELEVENLABS_"].iter().any(|ours| name.starts_with(ours))
 }
 
 async fn read(child: &mut Child) -> io::Result<(ExitStatus, Zeroizing<String>)> {

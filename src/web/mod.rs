@@ -20,6 +20,8 @@ mod size;
 pub(crate) mod text;
 pub(crate) mod views;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -42,10 +44,12 @@ use crate::state::AppState;
 /// 7. host: an unknown `Host` is refused before anything is looked up (DNS rebinding);
 /// 8. size: an address or a body over the limit is refused, in a way that its sender can hear;
 /// 9. compression: pages and what they load, where the browser takes it.
-pub fn manners(router: Router<AppState>, app: &AppState) -> Router<AppState> {
+///
+/// A body may take `patience` to come.
+pub fn manners(router: Router<AppState>, app: &AppState, patience: Duration) -> Router<AppState> {
     router
         .layer(compression::layer())
-        .layer(from_fn(size::limit))
+        .layer(from_fn_with_state(patience, size::limit))
         .layer(from_fn_with_state(app.clone(), origin::known_host))
         .layer(from_fn_with_state(app.clone(), client::identify))
         .layer(CatchPanicLayer::custom(answer_panic))

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -20,17 +20,15 @@ const ADDRESS_LIMIT: usize = 8 * 1024;
 /// Largest request body in bytes; the longest message with all its fields is well under it.
 const LIMIT: usize = 64 * 1024;
 
-/// Longest that a caller may take to send it.
-const TIMEOUT: Duration = Duration::from_secs(15);
-
 /// Most bytes of a refused body that are taken and thrown away.
 const LEFTOVER_LIMIT: usize = 16 * 1024 * 1024;
 
 /// Longest that this may take.
 const LEFTOVER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads the body, or refuses it: 414 with too long an address, 413 over the limit, 408 where it does not come, 400 where it ends early.
-pub(super) async fn limit(request: Request, next: Next) -> Response {
+/// Reads the body, or refuses it: 414 with too long an address, 413 over the limit, 408 where it does not come
+/// within `patience`, 400 where it ends early.
+pub(super) async fn limit(State(patience): State<Duration>, request: Request, next: Next) -> Response {
     let (parts, mut body) = request.into_parts();
     if parts.uri.path_and_query().is_some_and(|address| address.as_str().len() > ADDRESS_LIMIT) {
         return address_too_long().into_response();
@@ -39,7 +37,7 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
     let read = if length.is_some_and(|length: u64| length > LIMIT as u64) {
         Err(too_large())
     } else {
-        tokio::time::timeout(TIMEOUT, read(&mut body, length)).await.unwrap_or_else(|_| Err(too_slow()))
+        tokio::time::timeout(patience, read(&mut body, length)).await.unwrap_or_else(|_| Err(too_slow()))
     };
     match read {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(Bytes::from_owner(bytes)))).await,

@@ -17,7 +17,7 @@ const NEVER: Duration = Duration::from_hours(1);
 /// Long enough for whoever does what is expected of them, and not worth a wait.
 const SOON: Duration = Duration::from_millis(200);
 
-const PATIENT: Limits = Limits { head: NEVER, idle: NEVER, write: NEVER, answer: NEVER };
+const PATIENT: Limits = Limits { head: NEVER, body: NEVER, idle: NEVER, write: NEVER, answer: NEVER };
 
 async fn connect(service: &Service) -> TcpStream {
     TcpStream::connect(host(service)).await.expect("a connection")
@@ -107,11 +107,11 @@ async fn dribbled(service: &Service, length: &str) -> String {
     let dribbling = async {
         loop {
             let _ = writing.write_all(b"1\r\na\r\n").await;
-            tokio::time::sleep(Duration::from_secs(2)).await;
+            tokio::time::sleep(SOON / 4).await;
         }
     };
     tokio::select! {
-        // A bound against hanging: it is fifteen seconds.
+        // A bound against hanging, not a measure.
         read = tokio::time::timeout(Duration::from_secs(30), reading.read_to_end(&mut heard)) => {
             let _ = read.expect("an answer");
         }
@@ -122,7 +122,7 @@ async fn dribbled(service: &Service, length: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let service = Setup::new().await.limits(PATIENT).start().await;
+    let service = Setup::new().await.limits(Limits { body: SOON, ..PATIENT }).start().await;
     let (with, without) =
         tokio::join!(dribbled(&service, "content-length: 500"), dribbled(&service, "transfer-encoding: chunked"));
     for heard in [with, without] {

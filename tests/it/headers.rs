@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use mission_control::auth::Role;
 use mission_control::router;
 use mission_control::web;
+use mission_control::web::server::Limits;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
@@ -164,7 +165,7 @@ async fn a_handler_that_panics_answers_like_any_refusal_and_tells_no_secret() {
     let router = Router::new()
         .route("/panics", get(async move || -> String { panic!("with {secret:?} and {config:?}") }))
         .route("/api/panics", get(async || -> String { std::hint::black_box(Vec::<String>::new())[1].clone() }));
-    let router: Router = web::manners(router, &app).with_state(app.clone());
+    let router: Router = web::manners(router, &app, Limits::RECOMMENDED.body).with_state(app.clone());
     for (path, accept) in [("/panics", "text/html"), ("/panics", "*/*"), ("/api/panics", "text/html")] {
         let request = Request::get(path).header("host", app.public_url.host()).header("accept", accept);
         let answer = router.clone().oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");

@@ -25,6 +25,7 @@ const ELEVENLABS_KEY: &str = "sk_feedface_1ea4_canary_2718281828";
 const SHARED_KEY: &str = "shared-key-canary-feedface-577215";
 const WRONG_PASSWORD: &str = "wrong-password-canary-feedface";
 const PASSWORD_OF_OTTO: &str = "canary feedface chooses five words";
+const PASSWORD_OF_POSTGRES: &str = "postgres-canary-feedface-141421";
 const TOKEN_OF_COMMANDS: &str = "mc_feedface0canary0of0the0commands0000000000";
 
 fn environment<'a>(folder: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {
@@ -294,11 +295,13 @@ async fn the_command_that_prints_the_master_keys_gets_none_of_the_other_secrets(
     environment.retain(|(name, _)| *name != "MISSION_CONTROL_MASTER_KEY");
     environment.push(("MISSION_CONTROL_MASTER_KEY_COMMAND", &command));
     environment.push(("HOME", "/home/ada"));
+    environment.push(("PGPASSWORD", PASSWORD_OF_POSTGRES));
     let service = Running::serve(&environment, &folder.path().join("run"));
     let heard = fs::read_to_string(heard).expect("what it got");
     // What it needs to find its programs and its own files by.
     assert!(heard.contains("PATH=") && heard.contains("HOME=/home/ada"), "{heard}");
-    for canary in secrets_of_the_environment() {
+    let of_postgres = Canary::new("password of PostgreSQL", PASSWORD_OF_POSTGRES);
+    for canary in secrets_of_the_environment().into_iter().chain([of_postgres]) {
         canary.assert_not_in("the environment of the command", &heard);
     }
     service.terminate();

@@ -52,11 +52,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A full house is told once in this time.
 const TOLD_AGAIN: Duration = Duration::from_mins(1);
 
-/// How long a place may be held without anything coming of it, and an answer may be worked on.
+/// How long whoever asks, or answers, may take over each part of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// From the first byte of a request's head to its last; also from the connection to the first head.
     pub head: Duration,
+    /// From a request's head to the end of its body.
+    pub body: Duration,
     /// Between two requests. Longer than proxies keep theirs, or they would send a request into a closing connection.
     pub idle: Duration,
     /// Without a byte of an answer being taken. The system takes none until a good part of its buffer was read, so that
@@ -71,6 +73,7 @@ impl Limits {
     /// What a service runs with.
     pub const RECOMMENDED: Self = Self {
         head: Duration::from_secs(10),
+        body: Duration::from_secs(15),
         idle: Duration::from_secs(75),
         write: Duration::from_secs(30),
         answer: Duration::from_secs(15),

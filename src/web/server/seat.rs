@@ -183,6 +183,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         head: Duration::from_secs(100),
+        body: Duration::from_secs(15),
         idle: Duration::from_secs(200),
         write: Duration::from_mins(5),
         answer: Duration::from_secs(15),

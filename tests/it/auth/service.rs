@@ -32,6 +32,7 @@ use mission_control::twilio::Twilio;
 use mission_control::vault::Vault;
 use mission_control::web;
 use mission_control::web::extract::Path;
+use mission_control::web::server::Limits;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -184,7 +185,8 @@ fn routes(app: &AppState) -> Router {
         .route("/api/who", get(who).post(who))
         .route("/api/may/{number}", get(may))
         .route("/dashboard/help", get(page).post(page));
-    web::manners(web::same_origin(auth::routes().into_router().merge(probes), app), app).with_state(app.clone())
+    web::manners(web::same_origin(auth::routes().into_router().merge(probes), app), app, Limits::RECOMMENDED.body)
+        .with_state(app.clone())
 }
 
 /// A browser with a cookie jar of one.

@@ -3,7 +3,6 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use mission_control::database;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
@@ -22,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) struct Sweep {
     pub(super) installation: Installation,
     pub(super) wire: Wire,
-    /// The straight way.
+    /// The straight way, which is known from those of the processes by having no name.
     pub(super) db: PgPool,
     pub(super) asked: Vec<Asked>,
     /// Reports that Twilio was answered with a 2xx: SID and status.
@@ -35,7 +34,7 @@ impl Sweep {
     pub(super) async fn new() -> Self {
         let installation = Installation::new().await;
         let wire = Wire::start(&installation.database.options, &installation.sandbox.url).await;
-        let db = database::pool(installation.database.options.clone());
+        let db = PgPool::connect_lazy_with(installation.database.options.clone());
         Self { installation, wire, db, asked: Vec::new(), reported: Mutex::default(), number: 0, starts: 0 }
     }
 

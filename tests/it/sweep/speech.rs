@@ -113,6 +113,17 @@ impl Sweep {
         }
     }
 
+    /// Those of the processes to PostgreSQL.
+    async fn connections(&self) -> i64 {
+        sqlx::query_scalar(
+            "select count(*) from pg_stat_activity \
+             where datname = current_database() and application_name = 'mission-control'",
+        )
+        .fetch_one(&self.db)
+        .await
+        .expect("a count")
+    }
+
     /// The leases that are held now: by whoever was struck, as long as nobody else makes anything.
     async fn leases(&self) -> Vec<Uuid> {
         sqlx::query_scalar("select leased_by from clips where state = 'preparing' and leased_by is not null")
@@ -149,6 +160,9 @@ impl Sweep {
 
     /// A healthy process makes what is missing; people approve what they hear; each is called.
     async fn settle_calls(&mut self, what: &str, points: usize, reached: usize) {
+        // PostgreSQL has done what the last one asked before it was killed.
+        let is_alone = || async { self.connections().await == 0 };
+        assert!(within(PATIENCE, is_alone).await, "{what}: whoever was killed is connected still");
         let leases = self.leases().await;
         let survivor = self.other_speaker();
         self.wire.disarm();
